@@ -1,0 +1,1 @@
+"""The trust kernel: everything that touches key material. Imports nothing of pilot."""

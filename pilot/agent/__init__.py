@@ -1,0 +1,1 @@
+"""airboss: the daemon that checks signed requests and acts on them."""

@@ -1,0 +1,1 @@
+"""What airboss drives, one provider a room, behind the protocol in provider.py."""

@@ -1,0 +1,1 @@
+"""Hypervisors reached by a libvirt URI."""

@@ -1,0 +1,87 @@
+"""The protocol between airboss and what it drives.
+
+A provider watches its hosts by itself and tells a Sink what it sees; airboss asks it to act on nodes.
+All methods are called, and all callbacks call, on the event loop's thread. Providers know nothing of
+signers and clusters' rights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from pilot.records import Host, Node, NodeState
+from pilot.verbs import Value
+
+
+class Acted(msgspec.Struct, frozen=True):
+    """How an act ended well."""
+
+    state: NodeState
+    note: str = ""
+
+
+class Sink(Protocol):
+    """Where a provider tells what it sees."""
+
+    def host(self, host: Host) -> None:
+        """A host appeared or changed."""
+
+    def nodes(self, nodes: Iterable[Node]) -> None:
+        """Nodes appeared or changed. Console presence in them is airboss's own and left empty."""
+
+    def gone(self, ids: Iterable[str]) -> None:
+        """Nodes are no more."""
+
+    async def starting(self, node_id: str) -> None:
+        """A node is about to run its first instruction: it is paused until this returns.
+
+        Returns when the console is held, or cannot be; never raises, and takes 5 s at most.
+        """
+
+
+class Serial(Protocol):
+    """A serial console that is held."""
+
+    async def write(self, data: bytes) -> None:
+        """Type. Raises BackendError if the console is lost, DeadlineError if nobody reads there."""
+
+    async def close(self) -> None:
+        """Let the console go."""
+
+
+class Provider(Protocol):
+    """One kind of thing that airboss drives."""
+
+    async def start(self, sink: Sink) -> None:
+        """Begin to watch. Returns at once: hosts appear in the sink as they answer."""
+
+    async def stop(self) -> None:
+        """Stop watching and let all connections go. Takes 5 s at most."""
+
+    def owns(self, node_id: str) -> bool:
+        """Whether this provider drives the node."""
+
+    async def act(
+        self, node_id: str, verb: str, args: Mapping[str, Value], progress: Callable[[str], None]
+    ) -> Acted:
+        """Do a power verb. `progress` is told, in words, what is being waited for.
+
+        Raises:
+            BusyError: another act on this node has not ended.
+            BackendError: the hypervisor refused, with its words.
+            DeadlineError: no answer in time; the act may or may not have taken place.
+            UnreachableError: the host is down.
+        """
+
+    async def open_console(
+        self, node_id: str, output: Callable[[bytes], None], lost: Callable[[str], None]
+    ) -> Serial:
+        """Hold the node's serial console. `lost` is called once, with why, when it ends by itself.
+
+        Raises:
+            BackendError: somebody else holds it, or the node has none.
+            DeadlineError, UnreachableError: as for act.
+        """

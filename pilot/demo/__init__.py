@@ -1,0 +1,1 @@
+"""A whole hosting cluster on one machine, from real parts."""

@@ -1,0 +1,1 @@
+"""Pure functions from a record to cells, badges and labels."""

@@ -1,0 +1,164 @@
+"""Every verb once: what can be asked of airboss, by whom, and how dangerous it is.
+
+Policy, the command line, bindings, palette, help and the documents' table are all made from this
+table, so that nothing about a verb is written twice.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pilot.errors import UsageError
+from pilot.records import Role
+
+Scope = Literal["node", "cluster", "site"]
+Danger = Literal[0, 1, 2, 3]
+Value = str | int | float | bool
+
+
+class Argument(msgspec.Struct, frozen=True):
+    """One argument of a verb. Its type is its default's; `choices` or the bounds limit it."""
+
+    name: str
+    default: Value
+    help: str
+    choices: tuple[str, ...] = ()
+    minimum: float = 0
+    maximum: float = 86_400
+
+    def check(self, value: object) -> Value:
+        """Give the value back as this argument takes it.
+
+        Raises:
+            UsageError: the type, choice or bound does not fit.
+        """
+        kind = type(self.default)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind or not isinstance(value, str | int | float | bool):
+            raise UsageError(f"argument '{self.name}' takes a {kind.__name__}, not {type(value).__name__}")
+        if self.choices and value not in self.choices:
+            raise UsageError(f"argument '{self.name}' is one of {', '.join(self.choices)}")
+        if kind in (int, float) and not self.minimum <= float(value) <= self.maximum:
+            raise UsageError(f"argument '{self.name}' is from {self.minimum:g} to {self.maximum:g}")
+        return value
+
+
+class Verb(msgspec.Struct, frozen=True):
+    """One thing that can be asked."""
+
+    id: str
+    label: str
+    help: str
+    scope: Scope
+    role: Role
+    danger: Danger
+    key: str = ""
+    """The key, or keys one after the other, that ask for it in the app; empty if it has none."""
+    args: tuple[Argument, ...] = ()
+    stream: bool = False
+    """The channel stays open after the reply."""
+    journaled: bool = True
+    """Leaves an intent and an outcome in the journal, and is answered with a receipt."""
+
+    def arguments(self, given: dict[str, Value]) -> dict[str, Value]:
+        """All arguments with their values: those given, checked, and the defaults of the others.
+
+        Raises:
+            UsageError: an argument that the verb does not take, or a value that does not fit.
+        """
+        known = {argument.name: argument for argument in self.args}
+        for name in given:
+            if name not in known:
+                raise UsageError(
+                    f"{self.id} takes no argument '{name}'", f"It takes: {', '.join(known) or 'none'}."
+                )
+        return {name: a.check(given[name]) if name in given else a.default for name, a in known.items()}
+
+
+_GRACE = Argument("grace", 60.0, "seconds the guest is given to react", minimum=1, maximum=3600)
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        "node.list",
+        "list",
+        "the nodes of a cluster with their state",
+        "cluster",
+        "viewer",
+        0,
+        journaled=False,
+    ),
+    Verb(
+        "watch", "watch", "every change, as it happens", "cluster", "viewer", 0, stream=True, journaled=False
+    ),
+    Verb(
+        "console.open",
+        "console",
+        "the node's serial console",
+        "node",
+        "viewer",
+        0,
+        key="c",
+        stream=True,
+        args=(
+            Argument(
+                "mode",
+                "write",
+                "write (if nobody else does), watch, or take the keyboard from who has it",
+                ("write", "watch", "take"),
+            ),
+        ),
+    ),
+    Verb(
+        "power.on", "on", "turn on; nothing is lost of what it prints first", "node", "operator", 1, key="p o"
+    ),
+    Verb(
+        "power.off", "off", "turn off at once, as if the plug were pulled", "node", "operator", 2, key="p x"
+    ),
+    Verb(
+        "power.shutdown",
+        "shutdown",
+        "ask the guest to shut down (ACPI), then what you chose after the grace",
+        "node",
+        "operator",
+        2,
+        key="p s",
+        args=(_GRACE, Argument("then", "leave", "after the grace: leave it, or off", ("leave", "off"))),
+    ),
+    Verb("power.reset", "reset", "reset at once, as the button does", "node", "operator", 2, key="p r"),
+    Verb(
+        "power.reboot",
+        "reboot",
+        "ask the guest to reboot (ACPI), then what you chose after the grace",
+        "node",
+        "operator",
+        2,
+        key="p b",
+        args=(_GRACE, Argument("then", "leave", "after the grace: leave it, or reset", ("leave", "reset"))),
+    ),
+    Verb("power.pause", "pause", "freeze its processors", "node", "operator", 1, key="p z"),
+    Verb("power.resume", "resume", "let a paused node run on", "node", "operator", 1, key="p c"),
+    Verb("power.boot", "boot", "turn on, or reset if it is on", "node", "operator", 2, key="p p"),
+    Verb(
+        "power.install",
+        "install",
+        "boot from the network once, then from disk again; resets it if it is on",
+        "node",
+        "owner",
+        3,
+        key="p i",
+    ),
+)
+
+BY_ID: dict[str, Verb] = {verb.id: verb for verb in VERBS}
+
+
+def verb_table() -> str:
+    """The verbs as a Markdown table, for the documents."""
+    lines = ["| verb | what it does | role | danger | arguments |", "| --- | --- | --- | --- | --- |"]
+    for verb in VERBS:
+        args = ", ".join(f"`{a.name}` = {a.default} ({a.help})" for a in verb.args) or "-"
+        lines.append(f"| `{verb.id}` | {verb.help} | {verb.role} | {verb.danger} | {args} |")
+    return "\n".join(lines) + "\n"
