@@ -1,0 +1,274 @@
+"""A pretended host: a libvirtd of its own, unprivileged, with all its files in one folder.
+
+Several of them run side by side on one machine, each with its own sockets, configuration, domains and
+QEMU processes, and none of them knows the machine's own libvirtd.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlencode
+
+import libvirt
+import msgspec
+
+from pilot.demo import processes
+from pilot.demo.processes import Process
+from pilot.errors import BackendError, BusyError, ConfigError, DeadlineError
+
+SOCKET_PATH_LIMIT = 107
+"""Bytes of a Unix socket's path, without the final zero (unix(7))."""
+
+LONGEST_SOCKET = "/c/libvirt/qemu/lib/domain-99-hosted-vm-0-0-000/monitor.sock"
+"""The longest path below a host's folder that libvirt makes a socket at: it cuts a domain's name to 20."""
+
+START_SECONDS = 20.0
+
+
+class Account(msgspec.Struct, frozen=True):
+    """The account that a private libvirtd and its QEMU processes run under."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+def unprivileged_account() -> Account:
+    """The account for private hosts: who started us or, if that is root, who called sudo, or nobody.
+
+    Root is never used: a QEMU process of a demo has no business with root's rights. The group `kvm` is
+    kept, since it is what lets an unprivileged process open /dev/kvm.
+    """
+    if (uid := os.geteuid()) != 0:
+        return Account(uid, os.getegid(), tuple(os.getgroups()))
+    entry = pwd.getpwnam("nobody")
+    sudo = os.environ.get("SUDO_UID", "")
+    if sudo.isdecimal() and sudo != "0":
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwuid(int(sudo))
+    groups: tuple[int, ...] = ()
+    with contextlib.suppress(OSError):
+        groups = (Path("/dev/kvm").stat().st_gid,)
+    return Account(entry.pw_uid, entry.pw_gid, tuple(group for group in groups if group != 0))
+
+
+class PrivateHost:
+    """One private libvirtd: `with PrivateHost(folder, "vm-container-0-0") as host: open(host.uri)`.
+
+    Calls block, each with a deadline; on an event loop use `asyncio.to_thread`. The folder must be
+    short (see LONGEST_SOCKET) and every folder above it must let the unprivileged account pass.
+    """
+
+    def __init__(self, folder: Path, name: str, driver: str = "qemu:///session") -> None:
+        """Nothing is started yet.
+
+        Args:
+            folder: made if it is missing; the host's alone.
+            name: what the host is called in messages.
+            driver: what is opened through its socket: QEMU, or `test:///…` with test domains.
+
+        Raises:
+            ConfigError: the folder's path is too long for the sockets in it.
+        """
+        longest = len(os.fsencode(str(folder))) + len(LONGEST_SOCKET)
+        if not folder.is_absolute() or longest > SOCKET_PATH_LIMIT:
+            raise ConfigError(
+                f"the folder '{folder}' of host {name} is relative or too long for the sockets in it",
+                f"Use an absolute path of {SOCKET_PATH_LIMIT - len(LONGEST_SOCKET)} bytes at most.",
+            )
+        self.folder = folder
+        self.name = name
+        self.account = unprivileged_account()
+        self._driver = driver
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> Path:
+        """Where the libvirtd listens."""
+        return self.folder / "s" / "libvirt-sock"
+
+    @property
+    def uri(self) -> str:
+        """What libvirt's clients open."""
+        scheme, _, path = self._driver.partition(":")
+        return f"{scheme}+unix:{path}?{urlencode({'socket': str(self.socket)}, safe='/')}"
+
+    @property
+    def log(self) -> Path:
+        """The libvirtd's own log."""
+        return self.folder / "libvirtd.log"
+
+    @property
+    def process(self) -> Process | None:
+        """The running libvirtd, whoever started it, or None."""
+        return processes.from_pid_file(self.folder / "libvirtd.pid", f"{self.folder}/")
+
+    @property
+    def pid(self) -> int | None:
+        """Pid of the running libvirtd, or None."""
+        process = self.process
+        return None if process is None else process.pid
+
+    def qemu_processes(self) -> dict[str, Process]:
+        """The running QEMU processes of this host, by domain name."""
+        found = {}
+        for path in (self.folder / "r" / "libvirt" / "qemu" / "run").glob("*.pid"):
+            if process := processes.from_pid_file(path, f"{self.folder}/"):
+                found[path.stem] = process
+        return found
+
+    def qemu_pids(self) -> dict[str, int]:
+        """Pids of the running QEMU processes of this host, by domain name."""
+        return {name: process.pid for name, process in self.qemu_processes().items()}
+
+    def start(self, deadline: float = START_SECONDS) -> str:
+        """Start the libvirtd and wait until it answers; gives its URI.
+
+        Domains and VMs of an earlier run in the same folder are taken over; `clear` removes them.
+
+        Raises:
+            BusyError: a libvirtd runs in this folder already.
+            BackendError: it ended at once; the message has its last words.
+            DeadlineError: it did not answer in time.
+        """
+        if (running := self.process) is not None:
+            raise BusyError(f"a libvirtd (pid {running.pid}) runs in {self.folder} already")
+        program = shutil.which("libvirtd", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+        if program is None:
+            raise BackendError("libvirtd is not installed", "On Debian: `apt-get install libvirt-daemon`.")
+        self._write_configuration()
+        root = os.geteuid() == 0
+        with self.log.open("ab") as log:
+            self._child = subprocess.Popen(
+                [program, "-f", str(self.folder / "libvirtd.conf"), "-p", str(self.folder / "libvirtd.pid")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=self._environment(),
+                user=self.account.uid if root else None,
+                group=self.account.gid if root else None,
+                extra_groups=self.account.groups if root else None,
+                # A Ctrl+C at the demo's terminal is for the demo, which then stops the hosts in order.
+                start_new_session=True,
+            )
+        self._await_answer(time.monotonic() + deadline)
+        return self.uri
+
+    def kill(self) -> None:
+        """Kill the libvirtd alone (SIGKILL), as a fault would; its VMs run on."""
+        if (process := self.process) is not None:
+            processes.end([process])
+        self._reap()
+
+    def stop(self) -> None:
+        """End the libvirtd and every VM of it; the folder stays."""
+        found = [process for process in (self.process, *self.qemu_processes().values()) if process]
+        processes.end(found, grace=0)
+        self._reap()
+        # A QEMU process that libvirtd was just starting has a pid file only now.
+        processes.end(self.qemu_processes().values())
+        for path in (self.folder / "libvirtd.pid", *(self.folder / "s").glob("libvirt*sock")):
+            path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """End what is left of an earlier run in this folder, kill -9 included, and remove the folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> PrivateHost:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _reap(self) -> None:
+        if self._child is not None:
+            self._child.wait(timeout=5)
+            self._child = None
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+            "HOME": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder / "c"),
+            "XDG_CACHE_HOME": str(self.folder / "k"),
+            "XDG_RUNTIME_DIR": str(self.folder / "r"),
+            "XDG_DATA_HOME": str(self.folder / "d"),
+        }
+
+    def _write_configuration(self) -> None:
+        """Folders of the unprivileged account, and the two files that libvirtd reads."""
+        folders = [self.folder / part for part in ("", "c", "c/libvirt", "k", "r", "d", "s")]
+        for folder in folders:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.folder / "libvirtd.conf").write_text(
+            f'unix_sock_dir = "{self.folder / "s"}"\n'
+            'auth_unix_ro = "none"\n'
+            'auth_unix_rw = "none"\n'
+            'log_filters = "3:util.object"\n'
+            "log_level = 3\n"
+            'log_outputs = "3:stderr"\n',
+            encoding="utf-8",
+        )
+        # No virtlogd stands behind a private libvirtd, and an unprivileged one can confine nothing.
+        (self.folder / "c" / "libvirt" / "qemu.conf").write_text(
+            'stdio_handler = "file"\nsecurity_driver = "none"\n', encoding="utf-8"
+        )
+        if os.geteuid() == 0:
+            for path in (*folders, self.folder / "libvirtd.conf", self.folder / "c/libvirt/qemu.conf"):
+                os.chown(path, self.account.uid, self.account.gid)
+
+    def _await_answer(self, until: float) -> None:
+        child = self._child
+        assert child is not None
+        # Polled: the socket is made by another process, and libvirtd has no way to tell us alone.
+        wait = threading.Event()
+        while time.monotonic() < until:
+            if child.poll() is not None:
+                self._child = None
+                raise BackendError(
+                    f"the libvirtd of host {self.name} ended with {child.returncode}: {self._last_words()}",
+                    f"Its log is {self.log}.",
+                )
+            if self.socket.is_socket() and self._answers(until - time.monotonic()):
+                return
+            wait.wait(0.01)
+        processes.end([process for process in [processes.find(child.pid)] if process])
+        self._reap()
+        raise DeadlineError(
+            f"the libvirtd of host {self.name} did not answer in time: {self._last_words()}",
+            f"Its log is {self.log}.",
+        )
+
+    def _answers(self, seconds: float) -> bool:
+        """Whether a libvirt client can open it; in a thread, since libvirt's open has no deadline."""
+        opened = threading.Event()
+
+        def attempt() -> None:
+            with contextlib.suppress(libvirt.libvirtError):
+                libvirt.open(self.uri).close()
+                opened.set()
+
+        thread = threading.Thread(target=attempt, daemon=True)
+        thread.start()
+        thread.join(max(seconds, 0))
+        return opened.is_set()
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            return lines[-1] if lines else "it said nothing"
+        return "it said nothing"
