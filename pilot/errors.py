@@ -119,3 +119,10 @@ class BusyError(PilotError):
 
     title = "Busy"
     code = "busy"
+
+
+class StorageError(PilotError):
+    """airboss's database cannot be read or written; nothing that needed it was done."""
+
+    title = "Storage"
+    code = "storage"

@@ -1,0 +1,184 @@
+"""The journal's records, how they are hashed into a chain, and how they are appended.
+
+**The hash, exactly.** A record's hash is the SHA-256, in 64 lowercase hex digits, of these bytes: the
+ASCII line `rocks-pilot journal 1` and a line feed, then the record's fields, in this order:
+
+    id time kind principal fingerprint auth cluster verb targets args result body signature intent prev
+
+each as the number of its bytes in decimal ASCII without leading zeros, a colon, the bytes, and a line
+feed. The bytes of a field are
+
+- `id`, `time`, `intent`: the number in decimal ASCII without leading zeros. `time` is microseconds since
+  the epoch (UTC). `intent` is the id of the intent that an outcome ends, and 0 in all other records;
+- `kind` (`intent`, `outcome` or `event`), `principal`, `fingerprint`, `auth` (`signed`,
+  `ssh`, `admin` or `airboss`), `cluster`, `verb`: the text in UTF-8; empty where there is none;
+- `targets`, `args`, `result`: JSON, in UTF-8, byte for byte as it is stored: not to be decoded and
+  encoded again;
+- `body`, `signature`: the signed bytes of the request and its SSHSIG blob as they were received; empty
+  where the request was not signed;
+- `prev`: the hash of the record before, in hex; 64 zeros for the first record.
+
+Ids are 1, 2, 3, … without gaps. So a record cannot be changed, removed or put between others without
+changing the hash of every record after it; that the *last* records were cut off shows in receipts, which
+name the hash of a record and are kept by the users.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from pilot.agent.schema import journal, journal_head
+from pilot.errors import StorageError
+
+Kind = Literal["intent", "outcome", "event"]
+Auth = Literal["signed", "ssh", "admin", "airboss"]
+
+FIRST = "0" * 64
+"""`prev` of the first record."""
+
+_PREAMBLE = b"rocks-pilot journal 1\n"
+_json = msgspec.json.Encoder()
+
+
+class Head(msgspec.Struct, frozen=True):
+    """A place in the journal: a record and its hash."""
+
+    id: int
+    hash: str
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What is to be recorded; id, prev and hash come when it is appended."""
+
+    time: int
+    """Microseconds since the epoch."""
+    kind: Kind
+    principal: str
+    fingerprint: str
+    auth: Auth
+    cluster: str
+    verb: str
+    targets: str
+    args: str
+    result: str
+    body: bytes = b""
+    signature: bytes = b""
+    intent: int = 0
+
+
+class Record(Entry, frozen=True, kw_only=True):
+    """A record as it is stored."""
+
+    id: int
+    prev: str
+    hash: str
+
+    @property
+    def seconds(self) -> float:
+        """When it was written, in seconds since the epoch."""
+        return self.time / 1_000_000
+
+
+def entry(
+    time: float,
+    kind: Kind,
+    *,
+    principal: str,
+    auth: Auth,
+    fingerprint: str = "",
+    cluster: str = "",
+    verb: str = "",
+    targets: Sequence[str] = (),
+    args: Mapping[str, object] | None = None,
+    result: object = None,
+    body: bytes = b"",
+    signature: bytes = b"",
+    intent: int = 0,
+) -> Entry:
+    """An entry from Python values; `time` in seconds since the epoch."""
+    return Entry(
+        time=round(time * 1_000_000),
+        kind=kind,
+        principal=_text(principal),
+        fingerprint=fingerprint,
+        auth=auth,
+        cluster=_text(cluster),
+        verb=_text(verb),
+        targets=_json.encode([_text(target) for target in targets]).decode(),
+        args=_json.encode(dict(args or {})).decode(),
+        result=_json.encode(result).decode(),
+        body=body,
+        signature=signature,
+        intent=intent,
+    )
+
+
+def _text(text: str) -> str:
+    """Text that every database keeps as it is: PostgreSQL takes no NUL, UTF-8 no lone surrogate."""
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def hash_of(entry: Entry, id: int, prev: str) -> str:
+    """The hash of a record with these contents at this place."""
+    digest = hashlib.sha256(_PREAMBLE)
+    for field in (
+        str(id).encode(),
+        str(entry.time).encode(),
+        entry.kind.encode(),
+        entry.principal.encode(),
+        entry.fingerprint.encode(),
+        entry.auth.encode(),
+        entry.cluster.encode(),
+        entry.verb.encode(),
+        entry.targets.encode(),
+        entry.args.encode(),
+        entry.result.encode(),
+        entry.body,
+        entry.signature,
+        str(entry.intent).encode(),
+        prev.encode(),
+    ):
+        digest.update(b"%d:%b\n" % (len(field), field))
+    return digest.hexdigest()
+
+
+def head(connection: Connection, *, lock: bool = False) -> Head:
+    """Where the journal ends; with `lock`, nobody else appends until this transaction ends."""
+    query = sa.select(journal_head.c.last, journal_head.c.hash).where(journal_head.c.id == 1)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        raise StorageError(
+            "the journal's head is missing from the database",
+            "Somebody changed the database by hand: restore it from a backup.",
+        )
+    return Head(row[0], row[1])
+
+
+def append(connection: Connection, entries: Iterable[Entry]) -> list[Head]:
+    """Append in a write transaction of the caller's. The records are there once it is committed."""
+    end = head(connection, lock=True)
+    heads: list[Head] = []
+    rows: list[dict[str, object]] = []
+    for item in entries:
+        id, prev = end.id + 1, end.hash
+        end = Head(id, hash_of(item, id, prev))
+        rows.append({**msgspec.structs.asdict(item), "id": id, "prev": prev, "hash": end.hash})
+        heads.append(end)
+    if rows:
+        connection.execute(journal.insert(), rows)
+        connection.execute(
+            journal_head.update().where(journal_head.c.id == 1).values(last=end.id, hash=end.hash)
+        )
+    return heads
+
+
+def record(row: RowMapping) -> Record:
+    """A row of the table."""
+    fields: dict[str, Any] = {**row}
+    return Record(**fields)

@@ -1,0 +1,1 @@
+"""Alembic's scripts for airboss's database; run by pilot.agent.database."""

@@ -1,0 +1,81 @@
+"""The tables of airboss's database. Portable: SQLite and PostgreSQL take the same statements.
+
+A change here comes with a migration in `migrations/versions` and a new HEAD.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+HEAD = "0001"
+"""The newest migration: what this program reads and writes."""
+
+metadata = sa.MetaData()
+
+generation = sa.Table(
+    "generation",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+    comment="One row, raised by every change of clusters and signers: a running airboss polls it.",
+)
+
+clusters = sa.Table(
+    "clusters",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("vlan", sa.Integer),
+    sa.Column("protected", sa.Boolean, nullable=False),
+    sa.Column("added", sa.Float, nullable=False),
+    sa.Column("added_by", sa.Text, nullable=False),
+)
+
+signers = sa.Table(
+    "signers",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("cluster", sa.Text, nullable=False, comment="'*' is the site."),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("authority", sa.Boolean, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("principal", sa.Text, nullable=False),
+    sa.Column("line", sa.Text, nullable=False, comment="As in OpenSSH's allowed_signers."),
+    sa.Column("added", sa.Float, nullable=False),
+    sa.Column("added_by", sa.Text, nullable=False),
+    sa.UniqueConstraint("cluster", "fingerprint", "authority", name="signers_once"),
+)
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column(
+        "id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False
+    ),
+    sa.Column("time", sa.BigInteger, nullable=False, comment="Microseconds since the epoch."),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("principal", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("auth", sa.Text, nullable=False),
+    sa.Column("cluster", sa.Text, nullable=False),
+    sa.Column("verb", sa.Text, nullable=False),
+    sa.Column("targets", sa.Text, nullable=False),
+    sa.Column("args", sa.Text, nullable=False),
+    sa.Column("result", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+    sa.Column("intent", sa.BigInteger, nullable=False),
+    sa.Column("prev", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Index("journal_intent", "intent"),
+    sa.Index("journal_time", "time"),
+    comment="Append-only. How a record is hashed: pilot.agent.journal_chain.",
+)
+
+journal_head = sa.Table(
+    "journal_head",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False, comment="0 before the first record."),
+    sa.Column("hash", sa.Text, nullable=False),
+    comment="One row, locked by whoever appends.",
+)

@@ -1,0 +1,206 @@
+"""What a site sets in /etc/rocks-pilot/agent.toml. deploy/agent.toml shows all of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pilot.config import KeyProblem, load_toml
+
+DEFAULT_CONFIG = Path("/etc/rocks-pilot/agent.toml")
+DEFAULT_STATE = Path("/var/lib/rocks-pilot")
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""Names of sites, hosts and clusters."""
+
+_ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%a-z]+)\]|(?P<other>[^\[\]:\s]+)):(?P<port>\d{1,5})")
+
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """`address:port`, an IPv6 address in brackets.
+
+    Raises:
+        ValueError: it is not that, with words.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"'{text}' is not address:port, such as 0.0.0.0:8677 or [::]:8677")
+    if not 0 <= int(match["port"]) <= 65535:
+        raise ValueError(f"'{text}': a port is from 0 to 65535")
+    return Address(match["six"] or match["other"], int(match["port"]))
+
+
+class SiteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[site]"""
+
+    name: str
+    """What the site is called, to its users."""
+    listen: tuple[str, ...] = ("0.0.0.0:8677", "[::]:8677")  # noqa: S104 - users come from outside
+    """Port 0 takes any free one."""
+    state: str = str(DEFAULT_STATE)
+    """Folder of the host key, the database and the console logs."""
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise KeyProblem(
+                "name", f"'{self.name}' is not a name (letters, digits, '.', '_', '-'; 63 at most)"
+            )
+        if not self.listen:
+            raise KeyProblem("listen", "give at least one address:port")
+        for text in self.listen:
+            try:
+                parse_address(text)
+            except ValueError as error:
+                raise KeyProblem("listen", str(error)) from None
+
+
+class HostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One [[host]]: a hypervisor."""
+
+    name: str
+    uri: str
+    """libvirt's URI of it, such as qemu:///system or qemu+ssh://root@vm-container-0-0/system."""
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise KeyProblem(
+                "name", f"'{self.name}' is not a name (letters, digits, '.', '_', '-'; 63 at most)"
+            )
+        if not re.match(r"[a-z+]+://", self.uri):
+            raise KeyProblem("uri", f"'{self.uri}' is not a libvirt URI, such as qemu:///system")
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[database]"""
+
+    url: str = ""
+    """SQLAlchemy's URL; empty for SQLite in the state folder."""
+
+
+class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[policy]"""
+
+    ssh_power: bool = False
+    """Whether stock ssh may change power, which leaves no signature in the journal."""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[limits]: what one airboss takes on before it refuses more."""
+
+    login_grace: Seconds = 10.0
+    """Seconds in which a connection has to authenticate."""
+    keepalive: Seconds = 5.0
+    """Seconds of silence after which the peer is asked whether it lives."""
+    keepalive_count: Annotated[int, Meta(ge=1, le=100)] = 3
+    """Questions without an answer after which it does not."""
+    unauthenticated: Count = 64
+    """Connections that have not authenticated yet."""
+    unauthenticated_per_address: Count = 16
+    connections: Count = 1024
+    connections_per_key: Count = 32
+    channels: Count = 64
+    """Open requests and streams on one connection."""
+    requests: Count = 512
+    """Verbs at work at the same time, over all connections."""
+    watchers: Count = 512
+    """`watch` streams, over all connections."""
+    watcher_queue: Count = 1024
+    """Changes that wait for a slow watcher before it is sent everything anew."""
+    console_viewers: Count = 32
+    """On one console."""
+    journal_queue: Count = 4096
+    """Records that wait for the disk."""
+
+
+class SignersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[signers]"""
+
+    revoked: str = ""
+    """File of revoked keys, as `ssh-keygen -Y verify -r` takes it; read again when it changes."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file. Paths in it are relative to the folder it is in."""
+
+    site: SiteSettings
+    host: tuple[HostSettings, ...] = ()
+    database: DatabaseSettings = DatabaseSettings()
+    policy: PolicySettings = PolicySettings()
+    limits: Limits = Limits()
+    signers: SignersSettings = SignersSettings()
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for host in self.host:
+            if host.name in seen:
+                raise KeyProblem("host", f"two hosts are called '{host.name}'")
+            seen.add(host.name)
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where to listen."""
+        return tuple(parse_address(text) for text in self.site.listen)
+
+    @property
+    def state(self) -> Path:
+        """Folder of everything that airboss keeps."""
+        return Path(self.site.state)
+
+    @property
+    def host_key(self) -> Path:
+        """The private host key; its public half is beside it in `.pub`."""
+        return self.state / "host_key"
+
+    @property
+    def console_logs(self) -> Path:
+        """Folder of what the consoles printed."""
+        return self.state / "consoles"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's URL of the database."""
+        return self.database.url or f"sqlite:///{self.state / 'rocks-pilot.db'}"
+
+    @property
+    def revoked(self) -> Path | None:
+        """The file of revoked keys, if there is to be one."""
+        return Path(self.signers.revoked) if self.signers.revoked else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed and probably not meant."""
+        return () if self.host else ("no [[host]] is configured: there are no nodes to show",)
+
+
+def load_settings(path: Path = DEFAULT_CONFIG) -> Settings:
+    """The settings of this file.
+
+    Raises:
+        ConfigError: naming file, line and key.
+    """
+    settings = load_toml(
+        path, Settings, "deploy/agent.toml of the sources is a sample; --config names another file."
+    )
+    folder = path.resolve().parent
+    site = msgspec.structs.replace(settings.site, state=str(folder / settings.site.state))
+    signers = settings.signers
+    if signers.revoked:
+        signers = msgspec.structs.replace(signers, revoked=str(folder / signers.revoked))
+    return msgspec.structs.replace(settings, site=site, signers=signers)
