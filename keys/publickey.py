@@ -182,7 +182,7 @@ def require_sound(key: PublicKey) -> None:
 
 @lru_cache(maxsize=256)
 def _verifier(blob: bytes, algorithm: str) -> Callable[[bytes, bytes], bool]:
-    """The function that checks (signature, data) for a key; kept, since loading one costs more than using it."""
+    """What checks (signature, data) for a key; kept, since loading a key costs more than a check."""
     # Imported here: a program that only reads lines and lists of keys does not pay for it.
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes

@@ -1,0 +1,46 @@
+"""Absolute times as OpenSSH writes them: YYYYMMDD[HHMM[SS]], with Z for UTC, without it local time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from keys.errors import BadKeyError
+
+_FORMATS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+
+
+def parse_time(text: str) -> float:
+    """Seconds since the epoch.
+
+    Raises:
+        BadKeyError: it is not such a time, or not after 1970.
+    """
+    digits = text[:-1] if text.endswith("Z") else text
+    shape = _FORMATS.get(len(digits))
+    try:
+        if shape is None or not (digits.isascii() and digits.isdigit()):
+            raise ValueError
+        moment = datetime.strptime(digits, shape)  # noqa: DTZ007 - which zone is said by the Z
+        moment = moment.replace(tzinfo=UTC) if text.endswith("Z") else moment.astimezone()
+        seconds = moment.timestamp()
+    except (ValueError, OverflowError, OSError):
+        seconds = 0.0
+    if seconds <= 0:
+        raise BadKeyError(
+            f"{text[:40]!a} is not a time",
+            "Write YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with a Z for UTC.",
+        )
+    return seconds
+
+
+def format_time(seconds: float) -> str:
+    """A time in UTC, to the second.
+
+    Raises:
+        BadKeyError: it is out of what the format can say.
+    """
+    try:
+        moment = datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise BadKeyError(f"{seconds} is not a time that can be written") from None
+    return f"{moment.year:04}{moment:%m%d%H%M%S}Z"
