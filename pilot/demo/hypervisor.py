@@ -10,6 +10,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -21,6 +22,7 @@ import libvirt
 import msgspec
 
 from pilot.demo import processes
+from pilot.demo.guest import cache_folder
 from pilot.demo.processes import Process
 from pilot.errors import BackendError, BusyError, ConfigError, DeadlineError
 
@@ -121,7 +123,7 @@ class PrivateHost:
         """The running QEMU processes of this host, by domain name."""
         found = {}
         for path in (self.folder / "r" / "libvirt" / "qemu" / "run").glob("*.pid"):
-            if process := processes.from_pid_file(path, f"{self.folder}/"):
+            if process := processes.from_pid_file(path, f"{self.folder}/", f"guest={path.stem},"):
                 found[path.stem] = process
         return found
 
@@ -145,6 +147,7 @@ class PrivateHost:
         if program is None:
             raise BackendError("libvirtd is not installed", "On Debian: `apt-get install libvirt-daemon`.")
         self._write_configuration()
+        self._restore_capabilities()
         root = os.geteuid() == 0
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
@@ -163,6 +166,20 @@ class PrivateHost:
         self._await_answer(time.monotonic() + deadline)
         return self.uri
 
+    def keep_capabilities(self) -> None:
+        """Keep what libvirt found out about QEMU for later hosts: finding out takes it 4 s each time.
+
+        libvirt itself checks that a kept file is still true of this QEMU, kernel and processor.
+        """
+        store = cache_folder() / "capabilities"
+        for path in self._capabilities.glob("*.xml"):
+            kept = store / path.name
+            if not kept.exists() or kept.stat().st_mtime < path.stat().st_mtime:
+                store.mkdir(parents=True, exist_ok=True)
+                temporary = store / f"{path.name}.{os.getpid()}"
+                shutil.copy2(path, temporary, follow_symlinks=False)
+                temporary.rename(kept)
+
     def kill(self) -> None:
         """Kill the libvirtd alone (SIGKILL), as a fault would; its VMs run on."""
         if (process := self.process) is not None:
@@ -172,10 +189,11 @@ class PrivateHost:
     def stop(self) -> None:
         """End the libvirtd and every VM of it; the folder stays."""
         found = [process for process in (self.process, *self.qemu_processes().values()) if process]
-        processes.end(found, grace=0)
+        processes.end(found)
         self._reap()
         # A QEMU process that libvirtd was just starting has a pid file only now.
         processes.end(self.qemu_processes().values())
+        self.keep_capabilities()
         for path in (self.folder / "libvirtd.pid", *(self.folder / "s").glob("libvirt*sock")):
             path.unlink(missing_ok=True)
 
@@ -192,6 +210,29 @@ class PrivateHost:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def _capabilities(self) -> Path:
+        return self.folder / "k" / "libvirt" / "qemu" / "cache" / "capabilities"
+
+    def _restore_capabilities(self) -> None:
+        store = cache_folder() / "capabilities"
+        for kept in store.glob("*.xml"):
+            self._own_folder(self._capabilities)
+            path = self._capabilities / kept.name
+            shutil.copy2(kept, path)
+            self._own(path)
+
+    def _own_folder(self, folder: Path) -> None:
+        """Make a folder, and those above it within the host's folder, for the unprivileged account."""
+        if folder != self.folder:
+            self._own_folder(folder.parent)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._own(folder)
+
+    def _own(self, path: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(path, self.account.uid, self.account.gid)
 
     def _reap(self) -> None:
         if self._child is not None:
@@ -211,9 +252,8 @@ class PrivateHost:
 
     def _write_configuration(self) -> None:
         """Folders of the unprivileged account, and the two files that libvirtd reads."""
-        folders = [self.folder / part for part in ("", "c", "c/libvirt", "k", "r", "d", "s")]
-        for folder in folders:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in ("c/libvirt", "k", "r", "d", "s"):
+            self._own_folder(self.folder / part)
         (self.folder / "libvirtd.conf").write_text(
             f'unix_sock_dir = "{self.folder / "s"}"\n'
             'auth_unix_ro = "none"\n'
@@ -227,9 +267,8 @@ class PrivateHost:
         (self.folder / "c" / "libvirt" / "qemu.conf").write_text(
             'stdio_handler = "file"\nsecurity_driver = "none"\n', encoding="utf-8"
         )
-        if os.geteuid() == 0:
-            for path in (*folders, self.folder / "libvirtd.conf", self.folder / "c/libvirt/qemu.conf"):
-                os.chown(path, self.account.uid, self.account.gid)
+        self._own(self.folder / "libvirtd.conf")
+        self._own(self.folder / "c" / "libvirt" / "qemu.conf")
 
     def _await_answer(self, until: float) -> None:
         child = self._child
@@ -243,7 +282,7 @@ class PrivateHost:
                     f"the libvirtd of host {self.name} ended with {child.returncode}: {self._last_words()}",
                     f"Its log is {self.log}.",
                 )
-            if self.socket.is_socket() and self._answers(until - time.monotonic()):
+            if self._listens() and self._answers(until - time.monotonic()):
                 return
             wait.wait(0.01)
         processes.end([process for process in [processes.find(child.pid)] if process])
@@ -252,6 +291,14 @@ class PrivateHost:
             f"the libvirtd of host {self.name} did not answer in time: {self._last_words()}",
             f"Its log is {self.log}.",
         )
+
+    def _listens(self) -> bool:
+        """Whether somebody accepts at the socket; libvirt's own open would complain on stderr if not."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
+            connection.connect(str(self.socket))
+            return True
+        return False
 
     def _answers(self, seconds: float) -> bool:
         """Whether a libvirt client can open it; in a thread, since libvirt's open has no deadline."""

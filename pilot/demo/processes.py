@@ -44,11 +44,11 @@ def find(pid: int) -> Process | None:
     return None if fields[0] in "ZXx" else Process(pid, int(fields[19]))
 
 
-def from_pid_file(path: Path, mentions: str) -> Process | None:
-    """The running process whose pid a file holds, if its command line mentions the text given.
+def from_pid_file(path: Path, *mentions: str) -> Process | None:
+    """The running process whose pid a file holds, if its command line mentions all texts given.
 
-    The text (a folder that only our own processes are started with) guards against a pid file that
-    outlived its process.
+    The texts (such as a folder that only our own processes are started with) guard against a pid file
+    that outlived its process.
     """
     try:
         pid = int(path.read_text(encoding="ascii").strip())
@@ -56,7 +56,7 @@ def from_pid_file(path: Path, mentions: str) -> Process | None:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
-    if process is None or mentions.encode() not in command:
+    if process is None or any(text.encode() not in command for text in mentions):
         return None
     return process
 
