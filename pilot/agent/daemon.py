@@ -1,0 +1,229 @@
+"""airboss as a process: puts the parts together, serves, and ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncssh
+
+from keys import hostkey, sshsig
+from pilot import __version__
+from pilot.agent.consoles.hub import ConsoleHub
+from pilot.agent.database import Database
+from pilot.agent.inventory import Inventory
+from pilot.agent.journal import Journal
+from pilot.agent.ledger import Ledger
+from pilot.agent.power import Power
+from pilot.agent.recovery import Recovery
+from pilot.agent.registry import Registry
+from pilot.agent.server import Doors, listen
+from pilot.agent.service import Service
+from pilot.agent.settings import Settings
+from pilot.backends.libvirt.provider import HostAddress, LibvirtProvider
+from pilot.backends.provider import Provider
+from pilot.errors import ConfigError, UnreachableError
+from pilot.records import Node
+
+_log = logging.getLogger(__name__)
+
+RECHECK_SECONDS = 1.0
+"""How often connections are held against the entitlements of the moment: keys expire."""
+STOP_SECONDS = 10.0
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError, StorageError: it cannot begin; the message says why.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("asyncssh").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with _only_one(settings.state):
+        asyncio.run(_serve(settings))
+    return 0
+
+
+@contextlib.contextmanager
+def _only_one(state: Path) -> Iterator[None]:
+    """Hold the state folder: two airbosses would fight over its consoles."""
+    try:
+        state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        lock = (state / "airboss.lock").open("w")
+    except OSError as error:
+        raise ConfigError(f"{state}: {error.strerror}", "airboss's user must own its state folder.") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"another airboss serves from {state}", "Stop it first, or give this one a [site] state of its own."
+            ) from None
+        yield
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        await _start(settings, stack)
+        _notify("READY=1")
+        await stop.wait()
+        _notify("STOPPING=1")
+        _log.info("stopping")
+
+
+async def _start(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
+    """Start each part; the stack stops them in the reverse order."""
+    clock = time.time
+    try:
+        host_key = hostkey.load_or_create(settings.host_key)
+    except hostkey.HostKeyError as error:
+        raise ConfigError(error.message, error.hint) from None
+    airboss = sshsig.fingerprint(host_key.public_data)
+    database = await asyncio.to_thread(Database.open, settings.database_url)
+    stack.callback(database.close)
+    journal = Journal(database, clock, queue_size=settings.limits.journal_queue)
+    stack.push_async_callback(journal.close)
+    ledger = Ledger(journal, host_key, clock)
+    stack.push_async_callback(ledger.close)
+    registry = Registry(database, clock=clock, revoked=settings.revoked)
+    await registry.refresh()
+
+    provider = LibvirtProvider([HostAddress(host.name, host.uri) for host in settings.host], clock=clock)
+    recovery = Recovery(database, provider)
+
+    def provider_of(node_id: str) -> Provider | None:
+        return provider if provider.owns(node_id) else None
+
+    def provider_or_refuse(node_id: str) -> Provider:
+        found = provider_of(node_id)
+        if found is None:
+            raise UnreachableError(f"no host has the node {node_id} now", "`pilot nodes` lists what is there.")
+        return found
+
+    def name_of(node_id: str) -> str:
+        node = inventory.node(node_id)
+        return node.name if node is not None else node_id
+
+    def node_changed(node: Node) -> None:
+        hub.node_changed(node)
+        recovery.node_changed(node)
+
+    hub = ConsoleHub(provider_or_refuse, clock, name_of, lambda *presence: inventory.presence(*presence))
+    stack.push_async_callback(hub.stop)
+    inventory = Inventory(node_changed, hub.node_gone)
+    inventory.clusters(registry.snapshot.clusters.values())
+    service = Service(
+        site=settings.site.name,
+        airboss=airboss,
+        inventory=inventory,
+        hub=hub,
+        power=Power(inventory, provider_of, ledger),
+        ledger=ledger,
+        clock=clock,
+        limits=settings.limits,
+    )
+    doors = Doors(service, registry, settings.limits, clock, ssh_power=settings.policy.ssh_power)
+
+    def entitlements_changed(*_: object) -> None:
+        inventory.clusters(registry.snapshot.clusters.values())
+        doors.recheck()
+        service.recheck()
+
+    registry.subscribe(entitlements_changed)
+    await recovery.load()
+    await provider.start(_Sink(inventory, hub))
+    stack.push_async_callback(provider.stop)
+    _background(stack, registry.follow(), "registry")
+    _background(stack, _recheck(doors, service), "recheck")
+    await _listen(settings, doors, host_key, stack)
+    stack.push_async_callback(doors.close)
+    _log.info("airboss %s of %s is %s", __version__, settings.site.name, airboss)
+
+
+class _Sink:
+    """What a provider tells goes to the inventory; a node that starts waits for its console."""
+
+    def __init__(self, inventory: Inventory, hub: ConsoleHub) -> None:
+        self.host = inventory.host
+        self.nodes = inventory.nodes
+        self.gone = inventory.gone
+        self.starting = hub.hold
+
+
+async def _recheck(doors: Doors, service: Service) -> None:
+    while True:
+        await asyncio.sleep(RECHECK_SECONDS)
+        if doors.recheck():
+            service.recheck()
+
+
+def _background(stack: contextlib.AsyncExitStack, work: object, name: str) -> None:
+    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    task.set_name(name)
+    task.add_done_callback(_fell)
+
+    async def end() -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(end)
+
+
+def _fell(task: asyncio.Task[None]) -> None:
+    """Airboss without its registry would go on with old rights: it ends instead, and systemd starts it anew."""
+    if not task.cancelled() and task.exception() is not None:
+        _log.critical("%s ended", task.get_name(), exc_info=task.exception())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _listen(
+    settings: Settings, doors: Doors, host_key: asyncssh.SSHKey, stack: contextlib.AsyncExitStack
+) -> None:
+    bound: set[int] = set()
+    for address in settings.addresses:
+        try:
+            acceptor = await listen(doors, host_key, address.host, address.port)
+        except OSError as error:
+            if address.port in bound and address.host in ("::", "0.0.0.0"):
+                continue  # the other family took both
+            raise ConfigError(
+                f"cannot listen on {address}: {error.strerror or error}",
+                "`pilot-agent check` says who holds the port; [site] listen names another.",
+            ) from None
+        bound.add(address.port)
+        stack.push_async_callback(_close, acceptor)
+        _log.info("listening on %s:%d", address.host, acceptor.get_port())
+
+
+async def _close(acceptor: asyncssh.SSHAcceptor) -> None:
+    acceptor.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_SECONDS / 2):
+            await acceptor.wait_closed()
+
+
+def _notify(state: str) -> None:
+    """Tell systemd, if it started us (sd_notify's protocol: a datagram to the socket in NOTIFY_SOCKET)."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.connect("\0" + path[1:] if path.startswith("@") else path)
+        notify.send(state.encode())
+
+

@@ -1,0 +1,163 @@
+"""What airboss knows: id -> record, one version counter, and watchers that are never waited for.
+
+A watcher is told the ids of what changed; it sends the newest record for each when its channel has
+room. So what waits for a slow watcher is bounded by the size of the inventory, and it is brought up to
+date by newer records instead of by all those in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from pilot.records import AnyRecord, Cluster, Host, Node
+
+BATCH_SECONDS = 0.004
+"""Changes within this time travel together. Small beside a person's eye, large beside a burst of events."""
+
+
+class Watcher:
+    """One reader of the inventory: what it has not been told yet."""
+
+    def __init__(self) -> None:
+        self.dirty: set[str] = set()
+        self.everything = True
+        self._wake = asyncio.Event()
+
+    def resync(self) -> None:
+        """Make the watcher begin anew with a snapshot: what it may see has changed."""
+        self.everything = True
+        self._wake.set()
+
+    def mark(self, ids: Iterable[str]) -> None:
+        """These records changed or went."""
+        self.dirty.update(ids)
+        self._wake.set()
+
+    async def changed(self) -> None:
+        """Wait until there is something to tell."""
+        await self._wake.wait()
+        self._wake.clear()
+
+    def take(self) -> set[str]:
+        """The ids to tell of; they are not told again."""
+        taken, self.dirty = self.dirty, set()
+        return taken
+
+
+class Inventory:
+    """The records of one site. Used on the event loop's thread only; a provider's Sink in part."""
+
+    def __init__(self, on_node: Callable[[Node], None], on_gone: Callable[[str], None]) -> None:
+        """`on_node` and `on_gone` are told of every node at once, before any watcher."""
+        self.version = 0
+        self.records: dict[str, AnyRecord] = {}
+        self._on_node = on_node
+        self._on_gone = on_gone
+        self._by_cluster: dict[str, dict[str, Node]] = {}
+        self._presence: dict[str, tuple[str, int]] = {}
+        self._watchers: set[Watcher] = set()
+        self._pending: set[str] = set()
+        self._flush_handle: asyncio.TimerHandle | None = None
+
+    # --- told by providers and the registry ------------------------------------------------------
+
+    def host(self, host: Host) -> None:
+        """A host appeared or changed."""
+        self._put(host)
+
+    def nodes(self, nodes: Iterable[Node]) -> None:
+        """Nodes appeared or changed."""
+        for node in nodes:
+            writer, watchers = self._presence.get(node.id, ("", 0))
+            self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers))
+
+    def gone(self, ids: Iterable[str]) -> None:
+        """Nodes are no more."""
+        for node_id in ids:
+            self._presence.pop(node_id, None)
+            if self._remove(node_id):
+                self._on_gone(node_id)
+
+    def presence(self, node_id: str, writer: str, watchers: int) -> None:
+        """Who is at a node's console now."""
+        self._presence[node_id] = (writer, watchers)
+        node = self.records.get(node_id)
+        if isinstance(node, Node):
+            self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers))
+
+    def clusters(self, clusters: Iterable[Cluster]) -> None:
+        """The clusters of the site, all of them."""
+        wanted = {cluster.id: cluster for cluster in clusters}
+        for record_id in [
+            r.id for r in self.records.values() if isinstance(r, Cluster) and r.id not in wanted
+        ]:
+            self._remove(record_id)
+        for cluster in wanted.values():
+            self._put(cluster)
+
+    # --- asked -----------------------------------------------------------------------------------
+
+    def node(self, node_id: str) -> Node | None:
+        """The node with this id."""
+        record = self.records.get(node_id)
+        return record if isinstance(record, Node) else None
+
+    def members(self, cluster: str) -> Iterator[Node]:
+        """The nodes of a cluster, in no order."""
+        return iter(self._by_cluster.get(cluster, {}).values())
+
+    def watch(self) -> Watcher:
+        """A new watcher; it begins with everything."""
+        watcher = Watcher()
+        self._watchers.add(watcher)
+        watcher.mark(())
+        return watcher
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """The watcher is gone."""
+        self._watchers.discard(watcher)
+
+    def resync(self) -> None:
+        """Rights have changed: all watchers begin anew."""
+        for watcher in self._watchers:
+            watcher.resync()
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _put_node(self, node: Node) -> None:
+        old = self.records.get(node.id)
+        if old == node:
+            return
+        if isinstance(old, Node) and old.cluster != node.cluster:
+            self._by_cluster.get(old.cluster, {}).pop(node.id, None)
+        self._by_cluster.setdefault(node.cluster, {})[node.id] = node
+        self._put(node)
+        self._on_node(node)
+
+    def _put(self, record: AnyRecord) -> None:
+        if self.records.get(record.id) != record:
+            self.records[record.id] = record
+            self._changed(record.id)
+
+    def _remove(self, record_id: str) -> bool:
+        record = self.records.pop(record_id, None)
+        if isinstance(record, Node):
+            self._by_cluster.get(record.cluster, {}).pop(record_id, None)
+        if record is not None:
+            self._changed(record_id)
+        return record is not None
+
+    def _changed(self, record_id: str) -> None:
+        self.version += 1
+        self._pending.add(record_id)
+        if self._flush_handle is None:
+            self._flush_handle = asyncio.get_running_loop().call_later(BATCH_SECONDS, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_handle = None
+        pending, self._pending = self._pending, set()
+        for watcher in self._watchers:
+            watcher.mark(pending)

@@ -1,0 +1,114 @@
+"""Requests in the journal: intent before, outcome after, and the receipt that airboss signs over both."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+import asyncssh
+import msgspec
+
+from keys import sshsig
+from pilot import wire
+from pilot.agent.caller import Caller
+from pilot.agent.gate import Asked
+from pilot.agent.journal import Journal
+from pilot.errors import PilotError
+from pilot.wire import Outcome
+
+_log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """Writes what was asked and what came of it, and signs receipts with the host key."""
+
+    def __init__(self, journal: Journal, host_key: asyncssh.SSHKey, clock: Callable[[], float]) -> None:
+        self._journal = journal
+        self._host_key = host_key
+        self._airboss = sshsig.fingerprint(host_key.public_data)
+        self._clock = clock
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def intend(self, caller: Caller, asked: Asked, node_ids: Iterable[str]) -> tuple[int, Asked]:
+        """Make durable what is about to be done, and for whom."""
+        intent = await self._journal.intent(
+            actor=caller.principal,
+            fingerprint=caller.fingerprint,
+            auth="signed" if asked.signed else "ssh",
+            cluster=asked.cluster,
+            verb=asked.verb.id,
+            targets=list(node_ids),
+            args={**asked.args, "selectors": list(asked.targets)},
+            body=asked.body,
+            signature=asked.signature,
+        )
+        return intent, asked
+
+    async def settle(self, entry: tuple[int, Asked], outcomes: list[Outcome]) -> wire.Reply:
+        """Make durable what came of it, and answer with a signed receipt."""
+        intent, asked = entry
+        try:
+            head = await self._journal.outcome(intent, [msgspec.to_builtins(outcome) for outcome in outcomes])
+        except PilotError as error:
+            # What was done is done: it is told, without the receipt that would say it is on disk.
+            _log.error("the outcome of journal record %d is not on disk: %s", intent, error.message)
+            return wire.Reply(outcomes=tuple(outcomes))
+        body = wire.encode_body(
+            wire.ReceiptBody(
+                v=wire.VERSION,
+                airboss=self._airboss,
+                request=wire.digest(asked.body),
+                outcomes=tuple(outcomes),
+                journal_id=head.id,
+                journal_head=head.hash,
+                time=self._clock(),
+            )
+        )
+        return wire.Reply(
+            outcomes=tuple(outcomes),
+            receipt=body,
+            receipt_signature=sshsig.make(self._host_key, body, wire.RECEIPT_NAMESPACE),
+        )
+
+    async def settle_late(self, entry: tuple[int, Asked], outcomes: Awaitable[list[Outcome]]) -> None:
+        """Settle a request whose asker has gone: nobody waits for the answer, the journal does."""
+
+        async def settle() -> None:
+            try:
+                await self.settle(entry, await outcomes)
+            except Exception:
+                _log.exception("the outcome of journal record %d could not be written", entry[0])
+
+        task = asyncio.create_task(settle())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def refused(self, caller: Caller, request: wire.Request, fault: wire.Fault) -> None:
+        """Note that a known signer's request was refused, with the bytes that were sent."""
+        await self._journal.event(
+            actor=caller.principal,
+            fingerprint=caller.fingerprint,
+            auth="signed",
+            verb="refused",
+            result={"code": fault.code, "message": fault.message, "request": wire.digest(request.body)},
+        )
+
+    async def noted(
+        self, caller: Caller, verb: str, cluster: str, node_id: str, result: dict[str, object]
+    ) -> None:
+        """Note something that happened in a request's stream, such as its end."""
+        await self._journal.event(
+            actor=caller.principal,
+            fingerprint=caller.fingerprint,
+            auth="signed",
+            cluster=cluster,
+            verb=verb,
+            targets=[node_id],
+            result=result,
+        )
+
+    async def close(self) -> None:
+        """Wait for the outcomes that are still to be written."""
+        if self._late:
+            await asyncio.wait(self._late, timeout=5)

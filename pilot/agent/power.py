@@ -1,0 +1,131 @@
+"""Power verbs: many targets, each with its own outcome, between intent and outcome in the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from pilot import wire
+from pilot.agent.caller import Caller
+from pilot.agent.gate import Asked
+from pilot.agent.inventory import Inventory
+from pilot.agent.ledger import Ledger
+from pilot.agent.targets import resolve
+from pilot.backends.provider import Provider
+from pilot.errors import DeadlineError, NoSuchNodeError, PilotError, RefusedError, UsageError
+from pilot.records import Node
+from pilot.verbs import Value
+from pilot.wire import Fault, Outcome
+
+_log = logging.getLogger(__name__)
+
+Tell = Callable[[wire.Progress], None]
+
+
+def unknown_node(selector: str, cluster: str) -> Outcome:
+    """The one answer for a node that does not exist and for one that is somebody else's."""
+    error = NoSuchNodeError(
+        f"'{wire.plain(selector, 80)}' is not a node of {wire.plain(cluster, 60)}, or not yours",
+        "`pilot nodes` lists yours.",
+    )
+    return Outcome(selector, "refused", fault=fault_of(error))
+
+
+def fault_of(error: PilotError) -> Fault:
+    """An error as it travels."""
+    return Fault(error.code, error.message, error.hint)
+
+
+class Power:
+    """Runs power verbs on whatever provider owns each node."""
+
+    def __init__(
+        self, inventory: Inventory, provider_of: Callable[[str], Provider | None], ledger: Ledger
+    ) -> None:
+        self._inventory = inventory
+        self._provider_of = provider_of
+        self._ledger = ledger
+
+    async def run(self, caller: Caller, asked: Asked, tell: Tell) -> wire.Reply:
+        """Do the verb on all its targets; the reply holds each outcome and the receipt.
+
+        Cancelling this cancels what has not ended; what came of each target is journaled all the same.
+
+        Raises:
+            UsageError: no target, or a selector that cannot be understood.
+            JournalError: the intent could not be made durable; then nothing was done.
+        """
+        if not asked.targets:
+            raise UsageError(
+                f"{asked.verb.id} needs at least one node", "Name nodes, or @all for the whole cluster."
+            )
+        resolved = resolve(asked.targets, self._inventory.members(asked.cluster))
+        unknown = [unknown_node(selector, asked.cluster) for selector in resolved.unknown]
+        entry = await self._ledger.intend(caller, asked, [node.id for node in resolved.nodes])
+        acts = [
+            asyncio.create_task(
+                self._act(node, asked.verb.id, asked.args, tell), name=f"{asked.verb.id} {node.name}"
+            )
+            for node in resolved.nodes
+        ]
+        try:
+            if acts:
+                await asyncio.wait(acts)
+        except asyncio.CancelledError:
+            for act in acts:
+                act.cancel()
+            await self._ledger.settle_late(entry, self._all(acts, unknown))
+            raise
+        return await self._ledger.settle(entry, [act.result() for act in acts] + unknown)
+
+    async def _all(self, acts: Iterable[asyncio.Task[Outcome]], unknown: list[Outcome]) -> list[Outcome]:
+        return [await act for act in acts] + unknown
+
+    async def _act(self, node: Node, verb: str, args: Mapping[str, Value], tell: Tell) -> Outcome:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+
+        def progress(text: str) -> None:
+            tell(wire.Progress(node.name, text, loop.time() - begun))
+
+        def ended(
+            result: wire.Result, error: PilotError | None = None, state: str = "", note: str = ""
+        ) -> Outcome:
+            now = self._inventory.node(node.id)
+            known = now.state if now is not None and now.stale_since is None else "unknown"
+            return Outcome(
+                node.name,
+                result,
+                node=node.id,
+                state=state or known,  # type: ignore[arg-type]
+                note=note,
+                fault=None if error is None else fault_of(error),
+                seconds=round(loop.time() - begun, 4),
+            )
+
+        provider = self._provider_of(node.id)
+        try:
+            if provider is None:
+                raise NoSuchNodeError(f"{node.name} is gone", "`pilot nodes` lists what is there.")
+            acted = await provider.act(node.id, verb, args, progress)
+            outcome = ended("done", state=acted.state, note=acted.note)
+        except DeadlineError as error:
+            outcome = ended("unknown", error)
+        except RefusedError as error:
+            outcome = ended("refused", error)
+        except PilotError as error:
+            outcome = ended("failed", error)
+        except asyncio.CancelledError:
+            error = DeadlineError(
+                f"{verb} of {node.name} was given up by its asker",
+                "What was already under way may still happen.",
+            )
+            return ended("unknown", error)
+        except Exception as error:  # a bug in a provider must not lose the outcomes of the others
+            _log.exception("%s of %s", verb, node.id)
+            outcome = ended(
+                "unknown", PilotError(f"airboss failed inside: {type(error).__name__}", "See its log.")
+            )
+        tell(wire.Progress(node.name, outcome.result, outcome.seconds, outcome))
+        return outcome

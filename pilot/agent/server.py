@@ -1,0 +1,324 @@
+"""The SSH server: who may connect, how many, and which kind of session a channel becomes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+import asyncssh
+
+from keys import signers, sshsig
+from pilot.agent.caller import Caller, Registrar
+from pilot.agent.channel import WireMode
+from pilot.agent.service import Service
+from pilot.agent.settings import Limits
+from pilot.agent.stock_ssh import TextMode
+from pilot.records import Grant
+from pilot.wire import SUBSYSTEM, plain
+
+_log = logging.getLogger(__name__)
+
+_MAX_KEYS_TRIED = 24
+"""Public keys a connection may try before it is closed: an agent holds fewer."""
+
+
+class Doors:
+    """All connections of one airboss, counted and bounded."""
+
+    def __init__(
+        self,
+        service: Service,
+        registry: Registrar,
+        limits: Limits,
+        clock: Callable[[], float],
+        *,
+        ssh_power: bool,
+    ) -> None:
+        self.service = service
+        self.registry = registry
+        self.limits = limits
+        self.clock = clock
+        self.ssh_power = ssh_power
+        self.open: set[Door] = set()
+        self.strangers: Counter[str] = Counter()
+        """Connections that have not authenticated yet, by address."""
+
+    def recheck(self) -> bool:
+        """Close what is no longer entitled; True if anybody's rights have changed since the last call."""
+        changed = False
+        for door in list(self.open):
+            changed |= door.recheck()
+        return changed
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for door in list(self.open):
+            door.disconnect("airboss is stopping")
+
+
+class Door(asyncssh.SSHServer):
+    """One connection."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._conn: asyncssh.SSHServerConnection | None = None
+        self._address = ""
+        self._stranger = False
+        self._tried = 0
+        self._channels = 0
+        self._username = ""
+        self._authority: bytes | None = None
+        self._key: bytes = b""
+        self._grants: tuple[Grant, ...] = ()
+        self.caller: Caller | None = None
+
+    # --- the connection ---------------------------------------------------------------------------
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        """Somebody connected: one too many is cut at once, before it costs a key exchange."""
+        self._conn = conn
+        peer = conn.get_extra_info("peername")
+        self._address = str(peer[0]) if peer else "unix"
+        doors, limits = self._doors, self._doors.limits
+        full = (
+            len(doors.open) >= limits.connections
+            or doors.strangers.total() >= limits.unauthenticated
+            or doors.strangers[self._address] >= limits.unauthenticated_per_address
+        )
+        if full:
+            _log.warning("too many connections, cut one from %s", self._address)
+            conn.abort()
+            return
+        self._stranger = True
+        doors.strangers[self._address] += 1
+        doors.open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._known()
+        self._doors.open.discard(self)
+        if self.caller is not None:
+            _log.info("bye principal=%s from=%s", self.caller.principal, self._address)
+        elif exc is not None:
+            _log.info("no login from=%s: %s", self._address, plain(str(exc)))
+
+    def _known(self) -> None:
+        if self._stranger:
+            self._stranger = False
+            strangers = self._doors.strangers
+            strangers[self._address] -= 1
+            if strangers[self._address] <= 0:
+                del strangers[self._address]
+
+    def disconnect(self, reason: str) -> None:
+        """Close the connection, saying why."""
+        if self._conn is not None:
+            self._conn.disconnect(asyncssh.DISC_BY_APPLICATION, reason)
+
+    def recheck(self) -> bool:
+        """Close if nothing is granted any more; True if the grants have changed."""
+        if self.caller is None:
+            return False
+        grants = self.caller.grants()
+        changed = grants != self._grants
+        self._grants = grants
+        if not grants:
+            _log.warning("cut principal=%s from=%s: entitled no more", self.caller.principal, self._address)
+            self.disconnect("your key is not entitled to anything here any more")
+        return changed
+
+    # --- who is it --------------------------------------------------------------------------------
+
+    def begin_auth(self, username: str) -> bool:
+        """Every user authenticates."""
+        self._username = username
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        """The one way to authenticate."""
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Whether this key is entitled to anything now. The last key accepted is the one that signed."""
+        blob = key.public_data
+        self._caller_from(username, blob, None)
+        try:
+            signers.check_public_key(blob)
+        except signers.BadKeyError as error:
+            _log.info("weak key from=%s: %s", self._address, error)
+            return False
+        return self._entitled(sshsig.fingerprint(blob))
+
+    def validate_ca_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Whether certificates of this authority are entitled to anything for this user name now."""
+        self._caller_from(username, b"", key.public_data)
+        return self._entitled(f"authority {sshsig.fingerprint(key.public_data)}")
+
+    def _caller_from(self, username: str, key_blob: bytes, authority: bytes | None) -> None:
+        self.caller = Caller(
+            self._doors.registry,
+            self._doors.clock,
+            key_blob=key_blob,
+            authority=authority,
+            username=username,
+            address=self._address,
+        )
+
+    def _entitled(self, what: str) -> bool:
+        assert self.caller is not None
+        self._tried += 1
+        if self._tried > _MAX_KEYS_TRIED:
+            self.disconnect("too many keys tried")
+            return False
+        if self.caller.grants():
+            return True
+        _log.info("unknown key from=%s user=%s key=%s", self._address, plain(self._username, 40), what)
+        self.caller = None
+        return False
+
+    def auth_completed(self) -> None:
+        """The signature of the key that was validated last holds."""
+        self._known()
+        assert self.caller is not None
+        self._grants = self.caller.grants()
+        same = sum(
+            door.caller is not None and door.caller.fingerprint == self.caller.fingerprint
+            for door in self._doors.open
+        )
+        _log.info(
+            "login principal=%s from=%s key=%s", self.caller.principal, self._address, self.caller.fingerprint
+        )
+        if same > self._doors.limits.connections_per_key:
+            self.disconnect(f"more than {self._doors.limits.connections_per_key} connections with one key")
+
+    # --- what it opens ----------------------------------------------------------------------------
+
+    def session_requested(self) -> asyncssh.SSHServerSession[bytes] | bool:
+        """A channel; bounded on each connection."""
+        if self.caller is None or self._channels >= self._doors.limits.channels:
+            return False
+        self._channels += 1
+        return Session(self._doors, self.caller, self._channel_closed)
+
+    def _channel_closed(self) -> None:
+        self._channels -= 1
+
+
+class Session(asyncssh.SSHServerSession[bytes]):
+    """A channel, until it is known what it is for; then it hands everything to its mode."""
+
+    def __init__(self, doors: Doors, caller: Caller, closed: Callable[[], None]) -> None:
+        self._doors = doors
+        self._caller = caller
+        self._closed = closed
+        self._chan: asyncssh.SSHServerChannel[bytes] | None = None
+        self._mode: WireMode | TextMode | None = None
+        self._pty = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        """The channel is open; it has a while to say what for."""
+        self._chan = chan
+        self._timer = asyncio.get_running_loop().call_later(self._doors.limits.login_grace, self._too_late)
+
+    def _too_late(self) -> None:
+        if self._chan is not None and not (self._mode is not None and self._mode.asked):
+            self._chan.close()
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """The wire."""
+        if subsystem != SUBSYSTEM or self._chan is None:
+            return False
+        self._mode = WireMode(self._chan, self._doors.service, self._caller)
+        return True
+
+    def exec_requested(self, command: str) -> bool:
+        """Stock ssh with a command."""
+        return self._text(command)
+
+    def shell_requested(self) -> bool:
+        """Stock ssh without one: it is told what there is."""
+        return self._text("help")
+
+    def _text(self, command: str) -> bool:
+        if self._chan is None:
+            return False
+        self._mode = TextMode(
+            self._chan, self._doors.service, self._caller, command, pty=self._pty, power=self._doors.ssh_power
+        )
+        return True
+
+    def pty_requested(self, term_type: str, term_size: object, term_modes: object) -> bool:
+        """A console wants one."""
+        self._pty = True
+        return True
+
+    def session_started(self) -> None:
+        """What was asked for may begin."""
+        if isinstance(self._mode, TextMode):
+            self._mode.start()
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        """Bytes for the mode."""
+        if self._mode is not None and datatype is None:
+            self._mode.data(data)
+
+    def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        """The window has another size."""
+        if self._mode is not None:
+            self._mode.resized(width, height)
+
+    def eof_received(self) -> bool:
+        """The client has said all it will; the answer may still be on its way."""
+        return True
+
+    def pause_writing(self) -> None:
+        """The client does not read."""
+        if self._mode is not None:
+            self._mode.pause()
+
+    def resume_writing(self) -> None:
+        """The client reads on."""
+        if self._mode is not None:
+            self._mode.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The channel is closed."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._mode is not None:
+            self._mode.lost()
+        self._closed()
+
+
+async def listen(doors: Doors, host_key: asyncssh.SSHKey, host: str, port: int) -> asyncssh.SSHAcceptor:
+    """Begin to serve on an address.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    limits = doors.limits
+    return await asyncssh.listen(
+        host,
+        port,
+        server_factory=lambda: Door(doors),
+        server_host_keys=[host_key],
+        encoding=None,
+        login_timeout=limits.login_grace,
+        keepalive_interval=limits.keepalive,
+        keepalive_count_max=limits.keepalive_count,
+        line_editor=False,
+        password_auth=False,
+        kbdint_auth=False,
+        host_based_auth=False,
+        gss_host=None,
+        agent_forwarding=False,
+        x11_forwarding=False,
+        allow_scp=False,
+        compression_algs=None,
+        server_version="airboss",
+        backlog=1024,
+        reuse_address=True,
+    )

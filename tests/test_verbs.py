@@ -1,0 +1,38 @@
+"""The one table of verbs."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilot.errors import UsageError
+from pilot.verbs import BY_ID, VERBS, verb_table
+
+
+def test_ids_and_keys_are_unique() -> None:
+    assert len(BY_ID) == len(VERBS)
+    keys = [verb.key for verb in VERBS if verb.key]
+    assert len(keys) == len(set(keys))
+
+
+def test_what_disrupts_needs_more_than_a_viewer_and_is_journaled() -> None:
+    for verb in VERBS:
+        if verb.danger >= 1:
+            assert verb.role != "viewer"
+            assert verb.journaled
+
+
+def test_arguments_are_checked_and_completed() -> None:
+    shutdown = BY_ID["power.shutdown"]
+    assert shutdown.arguments({"grace": 5}) == {"grace": 5.0, "then": "leave"}
+    for wrong in ({"grace": "5"}, {"grace": True}, {"grace": 0}, {"grace": 1e9}, {"then": "burn"}, {"x": 1}):
+        with pytest.raises(UsageError):
+            shutdown.arguments(wrong)  # type: ignore[arg-type]
+
+
+def test_not_a_number_is_no_grace() -> None:
+    with pytest.raises(UsageError):
+        BY_ID["power.shutdown"].arguments({"grace": float("nan")})
+
+
+def test_the_table_names_every_verb() -> None:
+    assert all(f"`{verb.id}`" in verb_table() for verb in VERBS)
