@@ -8,14 +8,11 @@ from pathlib import Path
 
 import asyncssh
 
+from keys.errors import KeysError
 
-class HostKeyError(Exception):
+
+class HostKeyError(KeysError):
     """The host key cannot be used."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 def load_or_create(path: Path) -> asyncssh.SSHKey:

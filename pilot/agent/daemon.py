@@ -24,7 +24,7 @@ from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
 from pilot.agent.ledger import Ledger
 from pilot.agent.power import Power
-from pilot.agent.recovery import Recovery
+from pilot.agent.recovery import STARTED, Recovery
 from pilot.agent.registry import Registry
 from pilot.agent.server import Doors, listen
 from pilot.agent.service import Service
@@ -32,13 +32,14 @@ from pilot.agent.settings import Settings
 from pilot.backends.libvirt.provider import HostAddress, LibvirtProvider
 from pilot.backends.provider import Provider
 from pilot.errors import ConfigError, UnreachableError
-from pilot.records import Node
+from pilot.records import Cluster
 
 _log = logging.getLogger(__name__)
 
 RECHECK_SECONDS = 1.0
 """How often connections are held against the entitlements of the moment: keys expire."""
 STOP_SECONDS = 10.0
+_ANY = ("::", "0.0.0.0")  # noqa: S104 - compared with, not bound to
 
 
 def run(settings: Settings) -> int:
@@ -68,7 +69,8 @@ def _only_one(state: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ConfigError(
-                f"another airboss serves from {state}", "Stop it first, or give this one a [site] state of its own."
+                f"another airboss serves from {state}",
+                "Stop it first, or give this one a [site] state of its own.",
             ) from None
         yield
 
@@ -99,11 +101,12 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
     stack.push_async_callback(journal.close)
     ledger = Ledger(journal, host_key, clock)
     stack.push_async_callback(ledger.close)
-    registry = Registry(database, clock=clock, revoked=settings.revoked)
-    await registry.refresh()
+    registry = Registry(database, settings.revoked)
+    stack.callback(registry.close)
+    await registry.start()
 
     provider = LibvirtProvider([HostAddress(host.name, host.uri) for host in settings.host], clock=clock)
-    recovery = Recovery(database, provider)
+    inventory = Inventory()
 
     def provider_of(node_id: str) -> Provider | None:
         return provider if provider.owns(node_id) else None
@@ -111,21 +114,20 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
     def provider_or_refuse(node_id: str) -> Provider:
         found = provider_of(node_id)
         if found is None:
-            raise UnreachableError(f"no host has the node {node_id} now", "`pilot nodes` lists what is there.")
+            raise UnreachableError(
+                f"no host has the node {node_id} now", "`pilot nodes` lists what is there."
+            )
         return found
 
     def name_of(node_id: str) -> str:
         node = inventory.node(node_id)
         return node.name if node is not None else node_id
 
-    def node_changed(node: Node) -> None:
-        hub.node_changed(node)
-        recovery.node_changed(node)
-
-    hub = ConsoleHub(provider_or_refuse, clock, name_of, lambda *presence: inventory.presence(*presence))
+    hub = ConsoleHub(provider_or_refuse, clock, name_of, inventory.presence)
     stack.push_async_callback(hub.stop)
-    inventory = Inventory(node_changed, hub.node_gone)
-    inventory.clusters(registry.snapshot.clusters.values())
+    recovery = Recovery(database, provider)
+    inventory.on_node += [hub.node_changed, recovery.node_changed]
+    inventory.on_gone.append(hub.node_gone)
     service = Service(
         site=settings.site.name,
         airboss=airboss,
@@ -139,12 +141,14 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
     doors = Doors(service, registry, settings.limits, clock, ssh_power=settings.policy.ssh_power)
 
     def entitlements_changed(*_: object) -> None:
-        inventory.clusters(registry.snapshot.clusters.values())
+        inventory.clusters(_records(registry))
         doors.recheck()
         service.recheck()
 
     registry.subscribe(entitlements_changed)
+    entitlements_changed()
     await recovery.load()
+    await journal.event(actor="airboss", auth="airboss", verb=STARTED, result={"version": __version__})
     await provider.start(_Sink(inventory, hub))
     stack.push_async_callback(provider.stop)
     _background(stack, registry.follow(), "registry")
@@ -152,6 +156,13 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
     await _listen(settings, doors, host_key, stack)
     stack.push_async_callback(doors.close)
     _log.info("airboss %s of %s is %s", __version__, settings.site.name, airboss)
+
+
+def _records(registry: Registry) -> list[Cluster]:
+    return [
+        Cluster(f"cluster:{entry.name}", name=entry.name, vlan=entry.vlan, protected=entry.protected)
+        for entry in registry.snapshot.clusters.values()
+    ]
 
 
 class _Sink:
@@ -185,7 +196,7 @@ def _background(stack: contextlib.AsyncExitStack, work: object, name: str) -> No
 
 
 def _fell(task: asyncio.Task[None]) -> None:
-    """Airboss without its registry would go on with old rights: it ends instead, and systemd starts it anew."""
+    """Without its registry airboss would go on with old rights: it ends, and systemd starts it anew."""
     if not task.cancelled() and task.exception() is not None:
         _log.critical("%s ended", task.get_name(), exc_info=task.exception())
         os.kill(os.getpid(), signal.SIGTERM)
@@ -199,7 +210,7 @@ async def _listen(
         try:
             acceptor = await listen(doors, host_key, address.host, address.port)
         except OSError as error:
-            if address.port in bound and address.host in ("::", "0.0.0.0"):
+            if address.port in bound and address.host in _ANY:
                 continue  # the other family took both
             raise ConfigError(
                 f"cannot listen on {address}: {error.strerror or error}",
@@ -225,5 +236,3 @@ def _notify(state: str) -> None:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.connect("\0" + path[1:] if path.startswith("@") else path)
         notify.send(state.encode())
-
-

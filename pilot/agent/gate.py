@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from keys import sshsig
+from keys.errors import BadSignatureError
 from pilot import wire
 from pilot.agent.caller import Caller
 from pilot.agent.policy import strongest
@@ -46,7 +47,7 @@ def check(request: wire.Request, caller: Caller, airboss: str) -> Asked:
         if reason is not None:
             raise SignatureRefusedError(f"the request is {reason}", _AGAIN)
         sshsig.check(signature, request.body, wire.REQUEST_NAMESPACE)
-    except sshsig.BadSignatureError as error:
+    except BadSignatureError as error:
         raise SignatureRefusedError(f"the request's signature does not hold: {error}", _AGAIN) from None
     body = wire.decode_request(request.body)
     if body.airboss != airboss:

@@ -50,12 +50,13 @@ class Watcher:
 class Inventory:
     """The records of one site. Used on the event loop's thread only; a provider's Sink in part."""
 
-    def __init__(self, on_node: Callable[[Node], None], on_gone: Callable[[str], None]) -> None:
-        """`on_node` and `on_gone` are told of every node at once, before any watcher."""
+    def __init__(self) -> None:
         self.version = 0
         self.records: dict[str, AnyRecord] = {}
-        self._on_node = on_node
-        self._on_gone = on_gone
+        self.on_node: list[Callable[[Node], None]] = []
+        """Told of every node that changed, at once, before any watcher."""
+        self.on_gone: list[Callable[[str], None]] = []
+        """Told the id of every node that went."""
         self._by_cluster: dict[str, dict[str, Node]] = {}
         self._presence: dict[str, tuple[str, int]] = {}
         self._watchers: set[Watcher] = set()
@@ -79,7 +80,8 @@ class Inventory:
         for node_id in ids:
             self._presence.pop(node_id, None)
             if self._remove(node_id):
-                self._on_gone(node_id)
+                for told in self.on_gone:
+                    told(node_id)
 
     def presence(self, node_id: str, writer: str, watchers: int) -> None:
         """Who is at a node's console now."""
@@ -135,7 +137,8 @@ class Inventory:
             self._by_cluster.get(old.cluster, {}).pop(node.id, None)
         self._by_cluster.setdefault(node.cluster, {})[node.id] = node
         self._put(node)
-        self._on_node(node)
+        for told in self.on_node:
+            told(node)
 
     def _put(self, record: AnyRecord) -> None:
         if self.records.get(record.id) != record:

@@ -117,15 +117,13 @@ class Power:
         except PilotError as error:
             outcome = ended("failed", error)
         except asyncio.CancelledError:
-            error = DeadlineError(
-                f"{verb} of {node.name} was given up by its asker",
-                "What was already under way may still happen.",
+            given_up = DeadlineError(
+                f"{verb} of {node.name} was given up by its asker", "What was under way may still happen."
             )
-            return ended("unknown", error)
-        except Exception as error:  # a bug in a provider must not lose the outcomes of the others
+            return ended("unknown", given_up)
+        except Exception as bug:  # a bug in a provider must not lose the outcomes of the others
             _log.exception("%s of %s", verb, node.id)
-            outcome = ended(
-                "unknown", PilotError(f"airboss failed inside: {type(error).__name__}", "See its log.")
-            )
+            inside = PilotError(f"airboss failed inside: {type(bug).__name__}", "Its log says more.")
+            outcome = ended("unknown", inside)
         tell(wire.Progress(node.name, outcome.result, outcome.seconds, outcome))
         return outcome

@@ -11,13 +11,16 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
-from pilot.agent import journal
 from pilot.agent.database import Database
+from pilot.agent.journal_chain import Record
+from pilot.agent.journal_read import Filter, open_intents, read
 from pilot.errors import PilotError
 from pilot.records import Node
 
 _log = logging.getLogger(__name__)
 
+STARTED = "airboss.start"
+"""The event in the journal that says that an airboss began."""
 _STARTING = ("power.on", "power.boot", "power.install")
 
 
@@ -43,7 +46,7 @@ class Recovery:
         Raises:
             StorageError: the journal cannot be read.
         """
-        for record in await asyncio.to_thread(journal.open_intents, self._database):
+        for record in await asyncio.to_thread(self._interrupted):
             _log.warning(
                 "journal record %d: %s of %s by %s was begun and has no outcome",
                 record.id,
@@ -53,6 +56,15 @@ class Recovery:
             )
             if record.verb in _STARTING:
                 self._want(record.targets)
+
+    def _interrupted(self) -> list[Record]:
+        """Open intents of the last airboss only: what an earlier one left was looked at by the last."""
+        intents = open_intents(self._database)
+        if not intents:
+            return []
+        starts = read(self._database, Filter(verb=STARTED), after=intents[0].id)
+        last = starts[-1].id if starts else 0
+        return [record for record in intents if record.id > last]
 
     def _want(self, node_ids: Iterable[str]) -> None:
         self._wanted.update(node_ids)

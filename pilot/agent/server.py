@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import asyncssh
 
-from keys import signers, sshsig
+from keys import publickey, sshsig
+from keys.errors import BadKeyError
 from pilot.agent.caller import Caller, Registrar
 from pilot.agent.channel import WireMode
 from pilot.agent.service import Service
@@ -145,8 +146,8 @@ class Door(asyncssh.SSHServer):
         blob = key.public_data
         self._caller_from(username, blob, None)
         try:
-            signers.check_public_key(blob)
-        except signers.BadKeyError as error:
+            publickey.require_sound(publickey.parse_public_blob(blob))
+        except BadKeyError as error:
             _log.info("weak key from=%s: %s", self._address, error)
             return False
         return self._entitled(sshsig.fingerprint(blob))

@@ -198,7 +198,7 @@ class Service:
                 f"typing at {node.name} needs the role operator, yours is {role}", "Watch it with --watch."
             )
         entry = await self._ledger.intend(caller, asked, [node.id])
-        viewer = await self._hub.attach(node.id, caller.principal, mode, may_write)  # type: ignore[arg-type]
+        viewer = await self._hub.attach(node.id, caller.principal, mode, may_write)
         self._attached[viewer] = caller, asked.cluster
         note = "you write" if viewer.attached.writing else "you watch"
         reply = await self._ledger.settle(

@@ -259,7 +259,9 @@ class TextMode:
             reading.cancel()
             self._write(filters[1].reset_sequence())
             self._notice(f"left {node.name}")
-            await asyncio.shield(self._service.detach(viewer, self._caller, request, node, loop.time() - begun))
+            await asyncio.shield(
+                self._service.detach(viewer, self._caller, request, node, loop.time() - begun)
+            )
         return Exit.OK
 
     async def _type(self, write: object) -> None:

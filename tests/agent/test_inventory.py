@@ -33,7 +33,9 @@ class Heard:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.gone: list[str] = []
-        self.inventory = Inventory(self.nodes.append, self.gone.append)
+        self.inventory = Inventory()
+        self.inventory.on_node.append(self.nodes.append)
+        self.inventory.on_gone.append(self.gone.append)
 
 
 async def test_a_burst_reaches_a_watcher_as_one_change_with_the_newest_record() -> None:
