@@ -37,7 +37,7 @@ class NodePlan(msgspec.Struct, frozen=True):
     def mac(self) -> str:
         """A locally administered, unicast MAC address of its own."""
         digest = hashlib.sha256(f"{self.cluster}/{self.domain}".encode()).digest()
-        return ":".join(f"{octet:02x}" for octet in (0x52, 0x54, 0x00, *digest[:3]))
+        return ":".join(f"{octet:02x}" for octet in (0x02, *digest[:5]))
 
 
 def member_element(plan: NodePlan) -> str:
