@@ -97,6 +97,11 @@ class TerminalFilter:
             position = end
         return bytes(out)
 
+    @property
+    def alternate_screen(self) -> bool:
+        """Whether the guest has a full-screen program open."""
+        return bool(self._modes & {47, 1047, 1049})
+
     def reset_sequence(self) -> bytes:
         """What puts the viewer's terminal back as it was: only what the guest has changed."""
         out = bytearray()

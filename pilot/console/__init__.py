@@ -1,1 +1,1 @@
-"""The UI-free side of consoles: what guest bytes may reach a terminal, and which keys mean leave."""
+"""Consoles without a user interface of their own: the plain terminal's raw attach, and pipes."""

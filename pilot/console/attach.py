@@ -1,0 +1,150 @@
+"""A console in the user's plain terminal: raw both ways, `Ctrl+]` leaves at once, all else is the guest's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+from pilot import wire
+from pilot.console.screen import Screen
+from pilot.console.terminal import Out, RawMode, window_size
+from pilot.console_stream import ConsoleStream
+from pilot.errors import UnreachableError
+from pilot.reconnect import ConsoleAgain
+
+LEAVE = 0x1D
+"""Ctrl+]"""
+_READ = 4096
+
+
+class Attached:
+    """One stay at a console."""
+
+    def __init__(self, console: ConsoleAgain, keys: int, screen: int) -> None:
+        """`keys` and `screen` are descriptors of the terminal."""
+        self._console = console
+        self._keys = keys
+        self._size_of = screen
+        self._out = Out(screen)
+        self._screen = Screen(interactive=True)
+        self._left = asyncio.Event()
+        self._signal: int | None = None
+        self._said_watching = False
+        self._pending: list[str] = []
+
+    async def run(self, stream: ConsoleStream, doing: Coroutine[Any, Any, str] | None = None) -> int | None:
+        """Stay until the user leaves or the console ends; the signal that ended it, if one did.
+
+        `doing` runs meanwhile, and what it says when it ends is shown as a notice.
+
+        Raises:
+            PilotError: the console was refused when it was opened anew, or `doing` failed.
+        """
+        loop = asyncio.get_running_loop()
+        raw = RawMode(self._keys)
+        task: asyncio.Task[str] | None = None
+        showing: asyncio.Task[None] | None = None
+        with raw:
+            loop.add_reader(self._keys, self._typed)
+            handlers: dict[int, Any] = {
+                signal.SIGWINCH: self._resized,
+                signal.SIGCONT: lambda: (raw.again(), self._resized()),
+            }
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                handlers[number] = lambda number=number: self._stop(number)
+            for number, handler in handlers.items():
+                loop.add_signal_handler(number, handler)
+            try:
+                # The first notice is written before anything is done, so that it stands above the guest's output.
+                await self._greet(stream)
+                if doing is not None:
+                    task = asyncio.create_task(self._do(doing))
+                showing = asyncio.create_task(self._show(stream))
+                leaving = asyncio.create_task(self._left.wait())
+                await asyncio.wait({showing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                leaving.cancel()
+                if showing.done():
+                    await showing
+            finally:
+                for number in handlers:
+                    loop.remove_signal_handler(number)
+                loop.remove_reader(self._keys)
+                for each in (showing, task):
+                    if each is not None:
+                        each.cancel()
+                        with contextlib.suppress(asyncio.CancelledError, Exception):
+                            await each
+                await self._out.finish(self._screen.leave() + self._screen.notice("left"))
+                self._out.close()
+        return self._signal
+
+    async def _do(self, doing: Coroutine[Any, Any, str]) -> str:
+        said = await doing
+        await self._out.write(self._screen.notice(said))
+        return said
+
+    async def _greet(self, stream: ConsoleStream) -> None:
+        attached = stream.attached
+        others = f", {attached.watchers} watching" if attached.watchers else ""
+        who = "you write" if attached.writing else f"{attached.writer or 'nobody'} writes, you watch"
+        text = f"{attached.name}: {who}{others}. Ctrl+] leaves"
+        await self._out.write(self._screen.notice(text))
+
+    async def _show(self, stream: ConsoleStream) -> None:
+        while True:
+            self._screen.attached(stream.attached.replay)
+            try:
+                async for frame in stream:
+                    if isinstance(frame, wire.Notice):
+                        await self._out.write(self._screen.notice(frame.text))
+                        if frame.final:
+                            return
+                    else:
+                        await self._out.write(self._screen.output(frame.data, stream.writing))
+                        # Frames may be waiting one after the other: keys have their turn, too.
+                        await asyncio.sleep(0)
+                    if self._out.broken:
+                        return
+                why = "airboss closed the console"
+            except UnreachableError as error:
+                why = error.message
+            await self._out.write(self._screen.notice(f"{why}; trying again, Ctrl+] leaves"))
+            mode = "write" if stream.writing else "watch"
+            stream = await self._console.reopen(mode, *window_size(self._size_of))
+            await self._out.write(self._screen.notice("connected again"))
+
+    def _typed(self) -> None:
+        try:
+            data = os.read(self._keys, _READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        stream = self._console.stream
+        if not data:
+            self._left.set()
+            return
+        keys, leave, _ = data.partition(bytes([LEAVE]))
+        if keys and stream is not None:
+            if stream.writing:
+                stream.type(keys)
+            elif not self._said_watching:
+                self._said_watching = True
+                notice = self._screen.notice(
+                    "you only watch: `pilot console NODE --take` takes the keyboard, Ctrl+] leaves"
+                )
+                asyncio.ensure_future(self._out.write(notice))  # noqa: RUF006 - short, and nobody waits for it
+        if leave:
+            self._left.set()
+
+    def _resized(self) -> None:
+        if self._console.stream is not None:
+            self._console.stream.resize(*window_size(self._size_of))
+
+    def _stop(self, number: int) -> None:
+        self._signal = number
+        self._left.set()

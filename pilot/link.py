@@ -1,0 +1,261 @@
+"""The client's side of the wire: one authenticated connection to an airboss, and what is asked over it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import TracebackType
+
+import asyncssh
+
+from keys import sshsig
+from keys.errors import KeysError
+from pilot import receipts, wire
+from pilot.channel import Channel, open_channel
+from pilot.client_config import Site
+from pilot.console_stream import ConsoleStream
+from pilot.dial import CONNECT_SECONDS, HELLO_SECONDS, Signer, identity_error, reach, say_hello
+from pilot.errors import DeadlineError, IdentityError, UnreachableError, WireError
+from pilot.faults import error_of
+from pilot.records import AnyRecord, Grant
+from pilot.trust import KnownHosts
+from pilot.verbs import BY_ID, Value
+
+CALL_SECONDS = 30.0
+SILENCE_SECONDS = 20.0
+"""A watch with nothing in it for so long is dead: airboss sends a pulse every few seconds."""
+
+OnProgress = Callable[[wire.Progress], None]
+
+
+class Link:
+    """An authenticated connection. Made by `Link.connect`; an async context manager."""
+
+    def __init__(
+        self,
+        site: Site,
+        connection: asyncssh.SSHClientConnection,
+        signer: Signer,
+        hello: wire.Hello,
+        kept: receipts.Receipts | None,
+        call_seconds: float,
+    ) -> None:
+        self.site = site
+        self.hello = hello
+        self.signer = signer
+        self._connection = connection
+        self._receipts = kept
+        self._call_seconds = call_seconds
+        self._seq = 0
+
+    @classmethod
+    async def connect(
+        cls,
+        site: Site,
+        signers: Sequence[Signer],
+        known_hosts: KnownHosts,
+        *,
+        kept: receipts.Receipts | None = None,
+        connect_seconds: float = CONNECT_SECONDS,
+        call_seconds: float = CALL_SECONDS,
+    ) -> Link:
+        """Connect, make sure of the host key, authenticate, and say hello.
+
+        Receipts are checked always, and kept in `kept`.
+
+        Raises:
+            UnreachableError: nobody answers there in time, or no airboss.
+            IdentityError: the host key is not the pinned one, or none of the keys is known there.
+            WireError: it is not an airboss of our version.
+        """
+        if not signers:
+            raise IdentityError("there is no key to show", "`pilot keys create` makes one.")
+        connection, client = await reach(site, signers, known_hosts, connect_seconds)
+        try:
+            assert client.current is not None
+            hello = await say_hello(connection, client.current)
+        except BaseException:
+            connection.abort()
+            raise
+        return cls(site, connection, client.current, hello, kept, call_seconds)
+
+    async def __aenter__(self) -> Link:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection. Takes a second at most."""
+        self._connection.close()
+        try:
+            async with asyncio.timeout(1):
+                await self._connection.wait_closed()
+        except (TimeoutError, asyncssh.Error, OSError):
+            self._connection.abort()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone."""
+        return self._connection.is_closed()
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """What the signer may do at this site."""
+        return self.hello.grants
+
+    # --- requests --------------------------------------------------------------------------------
+
+    async def call(
+        self,
+        verb: str,
+        cluster: str,
+        targets: Sequence[str] = (),
+        args: Mapping[str, Value] | None = None,
+        on_progress: OnProgress | None = None,
+        deadline: float | None = None,
+    ) -> wire.Reply:
+        """Ask for a verb and wait for its reply; for journaled verbs the receipt is checked and kept.
+
+        The deadline is in seconds: by default what the link was made with, and the verb's own grace on top.
+
+        Raises:
+            RefusedError, UsageError, …: airboss refused the request as a whole.
+            DeadlineError: no reply in time, what came of it is not known.
+            UnreachableError: the connection was lost.
+            IdentityError: the receipt is wrong.
+        """
+        given = BY_ID[verb].arguments(dict(args or {}))
+        grace = given.get("grace", 0.0)
+        seconds = (deadline or self._call_seconds) + (float(grace) if "grace" in given else 0.0)
+        body, request = await self._signed(verb, cluster, targets, given)
+        channel = await open_channel(self._connection, HELLO_SECONDS)
+        try:
+            channel.send(request)
+            return await self._reply(verb, body, channel, seconds, on_progress)
+        finally:
+            channel.close()
+
+    async def watch(self, cluster: str = "") -> AsyncIterator[wire.Snapshot | wire.Delta]:
+        """What is there, then every change; of all that may be seen if no cluster is named.
+
+        Raises:
+            UnreachableError: the connection was lost. The rest as for `call`.
+        """
+        body, request = await self._signed("watch", cluster, (), {})
+        channel = await open_channel(self._connection, HELLO_SECONDS)
+        try:
+            channel.send(request)
+            await self._reply("watch", body, channel, self._call_seconds, None)
+            while True:
+                try:
+                    frame = await channel.receive(SILENCE_SECONDS)
+                except DeadlineError:
+                    raise UnreachableError(f"airboss has been silent for {SILENCE_SECONDS:.0f} s") from None
+                if isinstance(frame, wire.Snapshot | wire.Delta):
+                    yield frame
+                elif isinstance(frame, wire.Reply) and frame.fault is not None:
+                    raise error_of(frame.fault)
+                elif frame is None:
+                    raise UnreachableError("airboss ended the watch", "It may be restarting.")
+                else:
+                    raise WireError(f"a {type(frame).__name__} frame in a watch")
+        finally:
+            channel.close()
+
+    async def console(
+        self, node: str, cluster: str, mode: str = "write", cols: int = 80, rows: int = 24
+    ) -> ConsoleStream:
+        """Open a node's serial console: `write`, `watch`, or `take` the keyboard.
+
+        Raises:
+            as for `call`.
+        """
+        body, request = await self._signed(
+            "console.open", cluster, (node,), BY_ID["console.open"].arguments({"mode": mode}), cols, rows
+        )
+        channel = await open_channel(self._connection, HELLO_SECONDS)
+        try:
+            channel.send(request)
+            reply = await self._reply("console.open", body, channel, self._call_seconds, None)
+            for outcome in reply.outcomes:
+                if outcome.fault is not None:
+                    raise error_of(outcome.fault)
+            attached = await channel.receive(self._call_seconds)
+            if not isinstance(attached, wire.Attached):
+                raise WireError("the console was not attached", "See airboss's log.")
+        except BaseException:
+            channel.close()
+            raise
+        return ConsoleStream(channel, attached, reply)
+
+    async def _signed(
+        self,
+        verb: str,
+        cluster: str,
+        targets: Sequence[str],
+        args: dict[str, Value],
+        cols: int = 80,
+        rows: int = 24,
+    ) -> tuple[bytes, wire.Request]:
+        self._seq += 1
+        body = wire.encode_body(
+            wire.RequestBody(
+                v=wire.VERSION,
+                airboss=self.hello.airboss,
+                challenge=self.hello.challenge,
+                seq=self._seq,
+                time=time.time(),
+                verb=verb,
+                cluster=cluster,
+                targets=tuple(targets),
+                args=args,
+            )
+        )
+        try:
+            signature = await sshsig.make_with(self.signer, body, wire.REQUEST_NAMESPACE)
+        except KeysError as error:
+            raise identity_error(error) from None
+        return body, wire.Request(body, signature, cols, rows)
+
+    async def _reply(
+        self, verb: str, body: bytes, channel: Channel, seconds: float, on_progress: OnProgress | None
+    ) -> wire.Reply:
+        """The reply, its parts put together, once it is found to be what it should be."""
+        records: tuple[AnyRecord, ...] = ()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while True:
+            frame = await channel.receive(max(until - loop.time(), 0.01))
+            if isinstance(frame, wire.Progress):
+                if on_progress is not None:
+                    on_progress(frame)
+            elif isinstance(frame, wire.Reply):
+                if frame.fault is not None:
+                    raise error_of(frame.fault)
+                records += frame.records
+                if not frame.more:
+                    break
+            elif frame is None:
+                raise UnreachableError(
+                    "airboss ended the request without a reply: what came of it is not known",
+                    "`pilot nodes` shows how things are.",
+                )
+            else:
+                raise WireError(f"a {type(frame).__name__} frame where a reply was due")
+        if BY_ID[verb].journaled:
+            key = self._connection.get_server_host_key()
+            assert key is not None
+            receipts.check(frame, body, key.public_data, self.hello.airboss)
+            if self._receipts is not None:
+                self._receipts.keep(self.site.name, body, frame)
+        return wire.Reply(
+            frame.outcomes,
+            None,
+            records,
+            receipt=frame.receipt,
+            receipt_signature=frame.receipt_signature,
+        )

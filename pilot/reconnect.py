@@ -1,0 +1,125 @@
+"""Streams that outlive a connection: a watch and a console that come back by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import msgspec
+
+from pilot import wire
+from pilot.console_stream import ConsoleStream
+from pilot.errors import DeadlineError, UnreachableError
+from pilot.link import Link
+
+Connect = Callable[[], Awaitable[Link]]
+
+FIRST_SECONDS = 0.25
+LONGEST_SECONDS = 15.0
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """The link is gone; what was shown is the last that is known."""
+
+    why: str
+
+
+class Back(msgspec.Struct, frozen=True):
+    """The link is there again; what follows begins anew."""
+
+
+class Backoff:
+    """Seconds to wait before each attempt: doubled, with jitter, so that many clients do not come at once."""
+
+    def __init__(self, first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> None:
+        self._first = first
+        self._longest = longest
+        self._next = first
+
+    def reset(self) -> None:
+        """It worked."""
+        self._next = self._first
+
+    def seconds(self) -> float:
+        """How long to wait now."""
+        seconds = self._next * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        self._next = min(self._next * 2, self._longest)
+        return seconds
+
+
+async def watch(
+    connect: Connect, link: Link, cluster: str, backoff: Backoff | None = None
+) -> AsyncIterator[wire.Snapshot | wire.Delta | Lost | Back]:
+    """A watch that reconnects. `link` is used first; after a loss `connect` makes new ones.
+
+    Each comeback begins with a whole new snapshot.
+
+    Raises:
+        PilotError: what waiting does not mend: refused, no longer known, another host key.
+    """
+    backoff = backoff or Backoff()
+    while True:
+        try:
+            async for frame in link.watch(cluster):
+                backoff.reset()
+                yield frame
+        except (UnreachableError, DeadlineError) as error:
+            why = error.message
+        finally:
+            await link.close()
+        yield Lost(why)
+        link = await again(connect, backoff)
+        yield Back()
+
+
+async def again(connect: Connect, backoff: Backoff) -> Link:
+    """A new link, however long it takes.
+
+    Raises:
+        PilotError: as for `watch`.
+    """
+    while True:
+        await asyncio.sleep(backoff.seconds())
+        try:
+            return await connect()
+        except (UnreachableError, DeadlineError):
+            continue
+
+
+class ConsoleAgain:
+    """A console that is opened anew when the link is lost."""
+
+    def __init__(self, connect: Connect, link: Link, node: str, cluster: str) -> None:
+        self._connect = connect
+        self._node = node
+        self._cluster = cluster
+        self._backoff = Backoff()
+        self.link = link
+        self.stream: ConsoleStream | None = None
+
+    async def open(self, mode: str, cols: int, rows: int) -> ConsoleStream:
+        """Open it on the link at hand.
+
+        Raises:
+            PilotError: as for `Link.console`.
+        """
+        self.stream = await self.link.console(self._node, self._cluster, mode, cols, rows)
+        return self.stream
+
+    async def reopen(self, mode: str, cols: int, rows: int) -> ConsoleStream:
+        """Connect and open it again, however long it takes.
+
+        Raises:
+            PilotError: what waiting does not mend.
+        """
+        await self.link.close()
+        while True:
+            self.link = await again(self._connect, self._backoff)
+            try:
+                stream = await self.open(mode, cols, rows)
+            except (UnreachableError, DeadlineError):
+                await self.link.close()
+                continue
+            self._backoff.reset()
+            return stream

@@ -1,0 +1,40 @@
+"""Times and sizes as people say them."""
+
+from __future__ import annotations
+
+import time
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def duration(seconds: float) -> str:
+    """`14 s`, `3 min`, `2 h`, `3 d`: one unit, rounded down."""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "0 s"
+
+
+def ago(moment: float, now: float) -> str:
+    """How long ago a moment was; a clock that runs ahead counts as now."""
+    return duration(max(0.0, now - moment))
+
+
+def took(seconds: float) -> str:
+    """How long something took: `3 ms`, `0.4 s`, `12 s`."""
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def clock(moment: float) -> str:
+    """The time of day here, to the second."""
+    return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def memory(kib: int) -> str:
+    """`512 M`, `2.0 G`; `-` for none."""
+    if kib <= 0:
+        return "-"
+    mib = kib / 1024
+    return f"{mib:.0f} M" if mib < 1024 else f"{mib / 1024:.1f} G"
