@@ -1,0 +1,273 @@
+"""One node's serial console: what it printed, who is attached, and what happens to the node."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from typing import Literal
+
+from pilot.agent.consoles import markers
+from pilot.agent.consoles.holder import Holder, Open
+from pilot.agent.consoles.keyboard import Keyboard
+from pilot.agent.consoles.ring import Ring
+from pilot.agent.consoles.typist import Typist
+from pilot.agent.consoles.viewer import Mode, Viewer
+from pilot.backends.provider import Serial
+from pilot.records import Node, NodeState
+from pilot.wire import Attached, Notice, Output, plain
+
+RUNS: frozenset[NodeState] = frozenset({"on", "paused", "stopping"})
+"""States in which there is a console to hold."""
+ENDED: dict[NodeState, str] = {"off": "turned off", "crashed": "crashed"}
+"""States in which there is none, and how that came. In the others what is held is kept."""
+LAST_WORDS = 1.0
+"""Seconds after a power-off within which the console ends by itself."""
+START_DEADLINE = 10.0
+"""Seconds from the announcement of a start within which the node is seen to run."""
+
+
+class Console:
+    """Joins the holder (below) with the ring and the viewers (above), and keeps the node's story."""
+
+    def __init__(
+        self,
+        node_id: str,
+        open_console: Open,
+        name: Callable[[], str],
+        clock: Callable[[], float],
+        presence: Callable[[str, int], None],
+        chance: random.Random,
+    ) -> None:
+        """Nothing is known of the node yet.
+
+        Args:
+            node_id: the node's UUID.
+            open_console: opens its console.
+            name: what it is called now.
+            clock: seconds since the epoch.
+            presence: told who types and how many others are attached.
+            chance: for jitter.
+        """
+        self.ring = Ring()
+        self.keyboard = Keyboard(presence)
+        self._id = node_id
+        self._name = name
+        self._clock = clock
+        self._holder = Holder(open_console, self, chance)
+        self._typist = Typist(self._not_typed)
+        self._node: Node | None = None
+        self._runs: bool | None = None
+        self._stale = False
+        self._starting: asyncio.TimerHandle | None = None
+        self._change: asyncio.Task[None] | None = None
+        self._complete = False
+        """An announced start is waiting: nothing can have been printed unheard."""
+        self._fresh = False
+        """The node was seen to come on, and its console has not been held since."""
+        self._was_held = False
+        self._loss = ""
+        self._trouble = ""
+        self._shared: tuple[int, int, Output] = (-1, -1, Output(b""))
+
+    # --- what the agent tells ---------------------------------------------------------------
+
+    def node_changed(self, node: Node) -> None:
+        """The inventory has a newer record of the node."""
+        self._node = node
+        if self._change is None:
+            self._consider()
+
+    async def starting(self) -> None:
+        """The node will run once this returns; the caller sets the deadline."""
+        while self._change is not None:
+            await asyncio.shield(self._change)
+        if self._runs and not (self._fresh or self._holder.untouched):
+            # Its end has not been told yet, but another start cannot be without one.
+            await self._until(self._end(ENDED["off"]))
+        if self._starting is not None:
+            self._starting.cancel()
+        self._starting = asyncio.get_running_loop().call_later(START_DEADLINE, self._start_overdue)
+        self._complete = True
+        if not self._runs:
+            self._begin()
+        self._holder.want()
+        try:
+            await self._holder.wait_held()
+        finally:
+            self._complete = False
+
+    def attach(self, principal: str, mode: Mode, may_write: bool) -> Viewer:
+        """A new viewer. Raises BusyError if there are too many."""
+        viewer = Viewer(self, principal, mode != "watch", may_write)
+        self.keyboard.join(viewer, mode)
+        name = plain(self._name())
+        viewer.attached = Attached(
+            self._id, name, viewer.writing, viewer.replay, self.keyboard.writer_name, self.keyboard.watchers
+        )
+        if self._stale:
+            viewer.tell(Notice("host", f"the host of {name} does not answer"))
+        elif self._trouble:
+            viewer.tell(Notice("host", self._trouble))
+        elif self._runs is not True:
+            state = self._node.state if self._node else "off"
+            viewer.tell(Notice("power", f"{name} is {state}; its console follows once it is on"))
+        self._holder.nudge()
+        return viewer
+
+    async def stop(self, text: str) -> None:
+        """Let the console go and end all streams, saying why."""
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._change is not None:
+            self._change.cancel()
+        viewers, self.keyboard.viewers, self.keyboard.writer = self.keyboard.viewers, [], None
+        for viewer in viewers:
+            viewer.finish(text)
+        self._typist.disconnect()
+        await self._holder.stop()
+
+    # --- what viewers ask -------------------------------------------------------------------
+
+    def typed(self, viewer: Viewer, data: bytes) -> str:
+        """Type for a viewer; why that has no effect, or nothing."""
+        if refusal := self.keyboard.refusal(viewer):
+            return refusal
+        if not self._typist.connected:
+            return self._trouble or f"{plain(self._name())} does not run: there is nothing to type at"
+        return self._typist.type(data)
+
+    def take(self, viewer: Viewer) -> str:
+        """Give a viewer the keyboard; why not, or nothing."""
+        return self.keyboard.take(viewer)
+
+    def left(self, viewer: Viewer) -> None:
+        """A viewer is gone."""
+        self.keyboard.leave(viewer)
+
+    def chunk(self, offset: int, limit: int) -> Output:
+        """What was printed from an offset on; viewers that keep pace share one frame."""
+        end = min(offset + limit, self.ring.end)
+        if self._shared[:2] != (offset, end):
+            self._shared = offset, end, Output(self.ring.read(offset, limit))
+        return self._shared[2]
+
+    # --- what the holder tells --------------------------------------------------------------
+
+    def held(self, serial: Serial) -> None:
+        """The console is held: from the first byte, or with something missing, which is said."""
+        paused = self._node is not None and self._node.state == "paused"
+        if not self._complete and not (paused and self._fresh):
+            text = "console held again; there may be a gap" if self._was_held else "console held from here on"
+            self._mark(text, "host", markers.aside)
+        self._complete = self._fresh = False
+        self._was_held = True
+        self._loss = self._trouble = ""
+        self._typist.connect(serial)
+
+    def printed(self, data: bytes) -> None:
+        """The guest printed something."""
+        self.ring.append(data)
+        for viewer in self.keyboard.viewers:
+            viewer.wake()
+
+    def lost(self, why: str) -> None:
+        """The console ended by itself; what that means is told by the node's record, which may be late."""
+        self._typist.disconnect()
+        self._loss = why
+        if self._starting is not None and self._node is not None and self._node.state in ENDED:
+            self._starting.cancel()
+            self._start_overdue()
+
+    def not_held(self, why: str) -> None:
+        """A try to hold it failed. Said once, not at each try."""
+        if self._loss:
+            self._mark(f"console lost: {self._loss}", "host", markers.aside)
+            self._loss = ""
+        text = f"the console of {plain(self._name())} cannot be held: {plain(why)}"
+        if text != self._trouble:
+            self._trouble = text
+            self.keyboard.tell(Notice("host", text + "; trying again"))
+
+    # --- the node's story -------------------------------------------------------------------
+
+    def _consider(self) -> None:
+        """Bring the story up to the record."""
+        node = self._node
+        if node is None:
+            return
+        stale = node.stale_since is not None
+        if stale != self._stale:
+            self._stale = stale
+            self._host_changed(node)
+        if stale or not node.serial:
+            return
+        if node.state in RUNS:
+            if self._starting is not None:
+                self._starting.cancel()
+                self._starting = None
+            if self._runs is False:
+                self._begin()
+            self._runs = True
+            self._holder.want()
+        elif node.state in ENDED:
+            if self._starting is not None:
+                return
+            if self._runs:
+                self._change = asyncio.create_task(self._settle(ENDED[node.state]), name="console-power-off")
+            self._runs = False
+        else:
+            self._holder.pause()
+
+    def _host_changed(self, node: Node) -> None:
+        if self._stale:
+            self._holder.pause()
+            text = f"its host does not answer{': console lost' if not self._holder.is_held else ''}"
+        else:
+            text = "its host answers again"
+        if self._runs:
+            self._mark(text, "host", markers.aside)
+        else:
+            self.keyboard.tell(Notice("host", f"{plain(self._name())}: {text}"))
+
+    def _begin(self) -> None:
+        self._runs = True
+        self._fresh = True
+        self._mark("turned on", "power", markers.closing)
+
+    async def _settle(self, text: str) -> None:
+        try:
+            await self._end(text)
+        finally:
+            self._change = None
+        self._consider()
+
+    async def _end(self, text: str) -> None:
+        await self._holder.release(LAST_WORDS)
+        self._typist.disconnect()
+        self._runs = False
+        self._loss = self._trouble = ""
+        self._mark(text, "power", markers.closing)
+
+    async def _until(self, change: Coroutine[None, None, None]) -> None:
+        """Run a change of the story; records that come meanwhile are considered after it."""
+        self._change = asyncio.create_task(change, name="console-power-off")
+        try:
+            await asyncio.shield(self._change)
+        finally:
+            self._change = None
+
+    def _start_overdue(self) -> None:
+        """The announced start did not come to anything, or has ended already: the record holds again."""
+        self._starting = None
+        if self._change is None:
+            self._consider()
+
+    def _mark(self, text: str, what: Literal["power", "host"], form: Callable[..., bytes]) -> None:
+        line = markers.words(self._name(), text, self._clock())
+        self.printed(form(self.ring.state(), line))
+        self.keyboard.tell(Notice(what, f"{plain(self._name())}: {text}"))
+
+    def _not_typed(self, why: str) -> None:
+        if self.keyboard.writer is not None:
+            self.keyboard.writer.tell(Notice("writer", why))

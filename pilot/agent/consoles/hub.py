@@ -1,0 +1,155 @@
+"""Every node's serial console, held through its provider and shared by many viewers.
+
+The hub follows the inventory: it holds the console of every node that runs, from the first byte if the
+start is announced to it, keeps the last of what was printed, and tells viewers what happens to the node.
+It knows principals by their name only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from pilot.agent.consoles.console import RUNS, Console
+from pilot.agent.consoles.viewer import Mode, Viewer
+from pilot.backends.provider import Provider, Serial
+from pilot.errors import BackendError, PilotError, UnreachableError
+from pilot.records import Node
+from pilot.wire import plain
+
+HOLD_DEADLINE = 4.8
+"""Seconds a start waits for its console; Sink.starting may take 5."""
+STOP_DEADLINE = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class ConsoleHub:
+    """All consoles of this airboss. All methods are called on the event loop's thread."""
+
+    def __init__(
+        self,
+        provider_of: Callable[[str], Provider],
+        clock: Callable[[], float],
+        names: Callable[[str], str],
+        presence: Callable[[str, str, int], None],
+        chance: random.Random | None = None,
+    ) -> None:
+        """Nothing is held yet.
+
+        Args:
+            provider_of: the provider that drives a node; may raise PilotError.
+            clock: seconds since the epoch, for marker lines.
+            names: a node's name now, by its id.
+            presence: told who types at a node's console (empty: nobody) and how many others are attached.
+            chance: for the jitter between tries; tests seed it.
+        """
+        self._provider_of = provider_of
+        self._clock = clock
+        self._names = names
+        self._presence = presence
+        self._chance = chance or random.Random()  # noqa: S311 - jitter is no secret
+        self._consoles: dict[str, Console] = {}
+        self._nodes: dict[str, Node] = {}
+        self._farewells: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    def node_changed(self, node: Node) -> None:
+        """The inventory has a new record of a node. Presence in it is not looked at."""
+        if self._stopped:
+            return
+        self._nodes[node.id] = node
+        console = self._consoles.get(node.id)
+        if console is None and node.serial and node.state in RUNS and node.stale_since is None:
+            console = self._console(node.id)
+        elif console is not None:
+            console.node_changed(node)
+
+    def node_gone(self, node_id: str) -> None:
+        """A node is no more: its console is let go, its streams end."""
+        node = self._nodes.pop(node_id, None)
+        console = self._consoles.pop(node_id, None)
+        if console is not None:
+            name = plain(node.name) if node else "the node"
+            task = asyncio.create_task(console.stop(f"{name} is no more"), name="console-farewell")
+            self._farewells.add(task)
+            task.add_done_callback(self._farewells.discard)
+
+    async def hold(self, node_id: str) -> None:
+        """A node is about to run: returns when its console is held, or after 5 s. Never raises."""
+        node = self._nodes.get(node_id)
+        if self._stopped or (node is not None and not node.serial):
+            return
+        try:
+            async with asyncio.timeout(HOLD_DEADLINE):
+                await self._console(node_id).starting()
+        except TimeoutError:
+            _log.warning("%s starts without its console being held", node_id)
+        except Exception:
+            _log.exception("the console of %s cannot be held", node_id)
+
+    async def attach(self, node_id: str, principal: str, mode: Mode, may_write: bool) -> Viewer:
+        """Attach to a node's console, also of a node that is off.
+
+        Args:
+            node_id: the node's UUID.
+            principal: who attaches; others are told.
+            mode: `write` types if nobody else does and gets the keyboard when it is free, `watch` does
+                not ask for it, `take` takes it from who has it.
+            may_write: whether the role allows to type; without it every mode is `watch`.
+
+        Raises:
+            BackendError: the node has no serial console.
+            BusyError: too many are attached.
+            UnreachableError: airboss stops.
+        """
+        if self._stopped:
+            raise UnreachableError("airboss stops", "Try again in a moment.")
+        node = self._nodes.get(node_id)
+        if node is not None and not node.serial:
+            raise BackendError(
+                f"{plain(node.name)} has no serial console", "Add a <serial> device to its definition."
+            )
+        return self._console(node_id).attach(principal, mode, may_write)
+
+    async def stop(self) -> None:
+        """Let all consoles go and end all streams. Takes 5 s at most."""
+        self._stopped = True
+        stops = [
+            asyncio.create_task(console.stop("airboss stops"), name="console-stop")
+            for console in self._consoles.values()
+        ]
+        tasks = [*stops, *self._farewells]
+        self._consoles = {}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_DEADLINE)
+            for task in late:
+                task.cancel()
+
+    def _console(self, node_id: str) -> Console:
+        console = self._consoles.get(node_id)
+        if console is None:
+
+            async def open_console(output: Callable[[bytes], None], lost: Callable[[str], None]) -> Serial:
+                return await self._provider_of(node_id).open_console(node_id, output, lost)
+
+            console = self._consoles[node_id] = Console(
+                node_id,
+                open_console,
+                lambda: self._name(node_id),
+                self._clock,
+                lambda writer, watchers: self._presence(node_id, writer, watchers),
+                self._chance,
+            )
+            node = self._nodes.get(node_id)
+            if node is not None:
+                console.node_changed(node)
+        return console
+
+    def _name(self, node_id: str) -> str:
+        try:
+            return self._names(node_id)
+        except (KeyError, PilotError):
+            return node_id

@@ -1,0 +1,121 @@
+"""Who is attached to a console, and which of them types: the first who asks, until somebody takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pilot.agent.consoles.viewer import Mode, Viewer
+from pilot.errors import BusyError
+from pilot.wire import Notice, plain
+
+MAX_VIEWERS = 512
+
+
+class Keyboard:
+    """The viewers of one console. `presence` is told the writer and how many others are attached."""
+
+    def __init__(self, presence: Callable[[str, int], None]) -> None:
+        self.viewers: list[Viewer] = []
+        self.writer: Viewer | None = None
+        self._presence = presence
+
+    @property
+    def writer_name(self) -> str:
+        """The principal who types, or nothing."""
+        return plain(self.writer.principal) if self.writer else ""
+
+    @property
+    def watchers(self) -> int:
+        """How many others are attached."""
+        return len(self.viewers) - (self.writer is not None)
+
+    def join(self, viewer: Viewer, mode: Mode) -> None:
+        """Attach a viewer.
+
+        Raises:
+            BusyError: there are too many.
+        """
+        if len(self.viewers) >= MAX_VIEWERS:
+            raise BusyError(
+                f"{MAX_VIEWERS} viewers are attached to this console", "Wait until some have left."
+            )
+        others = list(self.viewers)
+        self.viewers.append(viewer)
+        takes = viewer.may_write and (mode == "take" or (mode == "write" and self.writer is None))
+        name = plain(viewer.principal)
+        if takes:
+            self._hand_over(viewer, "joined", f"{name} has joined and types now")
+        else:
+            self._announce(others, Notice("joined", f"{name} has joined and watches"))
+        self._presence(self.writer_name, self.watchers)
+
+    def leave(self, viewer: Viewer) -> None:
+        """A viewer is gone; the keyboard goes to the first who has asked for it."""
+        if viewer not in self.viewers:
+            return
+        self.viewers.remove(viewer)
+        name = plain(viewer.principal)
+        if self.writer is not viewer:
+            self._announce(self.viewers, Notice("left", f"{name} has left"))
+        else:
+            self.writer = None
+            viewer.writing = False
+            heir = next((other for other in self.viewers if other.asks), None)
+            if heir is None:
+                self._announce(self.viewers, Notice("writer", f"{name} has left; the keyboard is free"))
+            else:
+                self._appoint(heir)
+                heir.tell(Notice("writer", f"{name} has left; the keyboard is yours now", writing=True))
+                text = f"{name} has left; {plain(heir.principal)} types now"
+                self._announce([v for v in self.viewers if v is not heir], Notice("writer", text))
+        self._presence(self.writer_name, self.watchers)
+
+    def take(self, viewer: Viewer) -> str:
+        """Give a viewer the keyboard; why not, or nothing."""
+        if not viewer.may_write:
+            return "your role lets you watch this console, not type at it"
+        if self.writer is viewer:
+            return "the keyboard is yours already"
+        name = plain(viewer.principal)
+        viewer.tell(Notice("writer", "the keyboard is yours now", writing=True))
+        self._hand_over(viewer, "writer", f"{name} types now")
+        self._presence(self.writer_name, self.watchers)
+        return ""
+
+    def refusal(self, viewer: Viewer) -> str:
+        """Why what this viewer types has no effect, or nothing."""
+        if self.writer is viewer:
+            return ""
+        if not viewer.may_write:
+            return "your role lets you watch this console, not type at it"
+        if self.writer is None:
+            return "you watch; the keyboard is free: take it to type"
+        return f"{self.writer_name} types here; take the keyboard to type yourself"
+
+    def tell(self, notice: Notice) -> None:
+        """A notice to all."""
+        self._announce(self.viewers, notice)
+
+    def _hand_over(self, viewer: Viewer, what: str, text: str) -> None:
+        loser = self.writer
+        self._appoint(viewer)
+        viewer.asks = True
+        if loser is not None:
+            loser.writing = False
+            loser.tell(
+                Notice(
+                    "taken", f"{plain(viewer.principal)} has taken the keyboard; you watch now", writing=False
+                )
+            )
+            text = f"{plain(viewer.principal)} has taken the keyboard from {plain(loser.principal)}"
+        others = [other for other in self.viewers if other is not viewer and other is not loser]
+        self._announce(others, Notice("joined" if what == "joined" else "writer", text))
+
+    def _appoint(self, viewer: Viewer) -> None:
+        self.writer = viewer
+        viewer.writing = True
+
+    @staticmethod
+    def _announce(viewers: list[Viewer], notice: Notice) -> None:
+        for viewer in viewers:
+            viewer.tell(notice)

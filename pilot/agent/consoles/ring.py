@@ -1,0 +1,126 @@
+"""The last of what a console printed, and from where it can be shown.
+
+Kept in pieces, each with the terminal's modes at its beginning, so that a reader can begin at any of
+them. Readers hold an offset, counted from the first byte ever printed, and no bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import NamedTuple
+
+from pilot.agent.consoles.tracker import ModeTracker
+from pilot.wire import MAX_CONSOLE_CHUNK
+
+CAPACITY = 1024 * 1024
+"""Bytes that are kept of each console."""
+_ALIGN = 4096
+"""Bytes in which a good place to begin is looked for."""
+_ALIGN_TRIES = 16
+_LINE_END = re.compile(rb"\n")
+_CURSOR_PLACED = re.compile(rb"(?=\x1b\[[0-9;]*[Hf])")
+
+
+class Entry(NamedTuple):
+    """Where a reader begins."""
+
+    offset: int
+    prelude: bytes
+    """What puts a terminal at rest into the modes there, on an empty screen. Empty at the first byte."""
+
+
+class _Piece(NamedTuple):
+    start: int
+    data: bytes
+    tracker: ModeTracker
+    """At the piece's beginning."""
+
+
+class Ring:
+    """Bytes in order of time; the oldest go when there are more than its capacity."""
+
+    __slots__ = ("_capacity", "_pieces", "_tail", "_tail_start", "_tracker")
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._pieces: list[_Piece] = []
+        self._tail = bytearray()
+        self._tail_start = 0
+        self._tracker = ModeTracker()
+        """At the tail's beginning."""
+
+    @property
+    def start(self) -> int:
+        """Offset of the oldest byte that is kept."""
+        return self._pieces[0].start if self._pieces else self._tail_start
+
+    @property
+    def end(self) -> int:
+        """Offset of the byte that comes next."""
+        return self._tail_start + len(self._tail)
+
+    def append(self, data: bytes) -> None:
+        """Take what was printed."""
+        taken = 0
+        while taken < len(data):
+            piece = data[taken : taken + MAX_CONSOLE_CHUNK - len(self._tail)]
+            taken += len(piece)
+            self._tail += piece
+            if len(self._tail) == MAX_CONSOLE_CHUNK:
+                self._seal()
+        while self._pieces and self.end - self._pieces[0].start - len(self._pieces[0].data) >= self._capacity:
+            del self._pieces[0]
+
+    def read(self, offset: int, limit: int) -> bytes:
+        """Bytes from an offset on that is kept: up to the limit, or to the end of a piece."""
+        if offset >= self._tail_start:
+            at = offset - self._tail_start
+            return bytes(self._tail[at : at + limit])
+        piece = self._pieces[self._index(offset)]
+        at = offset - piece.start
+        return piece.data if at == 0 and limit >= len(piece.data) else piece.data[at : at + limit]
+
+    def state(self) -> ModeTracker:
+        """The terminal's modes after all that was printed."""
+        tracker = self._tracker.copy()
+        tracker.feed(bytes(self._tail))
+        return tracker
+
+    def entry(self, back: int | None = None) -> Entry:
+        """Where to begin to show everything, or about the last `back` bytes.
+
+        In a ring that has been cut this is the end of a line or, in a full-screen program, where it
+        places the cursor, so that the column is right; if there is none near, a sequence or character
+        that was cut in two is made whole by the prelude.
+        """
+        earliest = self.start if back is None else max(self.start, self.end - back)
+        piece = next((piece for piece in self._pieces if piece.start >= earliest), None)
+        if piece is None:
+            piece = _Piece(self._tail_start, bytes(self._tail[:_ALIGN]), self._tracker)
+        if piece.start == 0:
+            return Entry(0, b"")
+        head = piece.data[:_ALIGN]
+        patterns = (
+            (_CURSOR_PLACED, _LINE_END) if piece.tracker.modes.full_screen else (_LINE_END, _CURSOR_PLACED)
+        )
+        for pattern in patterns:
+            tracker, fed = piece.tracker.copy(), 0
+            for match, _ in zip(pattern.finditer(head), range(_ALIGN_TRIES), strict=False):
+                tracker.feed(head[fed : match.end()])
+                fed = match.end()
+                if not tracker.pending:
+                    return Entry(piece.start + fed, tracker.modes.enter())
+        return Entry(piece.start, piece.tracker.modes.enter() + piece.tracker.pending)
+
+    def _seal(self) -> None:
+        before = self._pieces[-1].tracker if self._pieces else None
+        tracker = before if before is not None and before.same(self._tracker) else self._tracker.copy()
+        data = bytes(self._tail)
+        self._pieces.append(_Piece(self._tail_start, data, tracker))
+        self._tracker.feed(data)
+        self._tail_start += len(data)
+        self._tail = bytearray()
+
+    def _index(self, offset: int) -> int:
+        return bisect_right(self._pieces, offset, key=lambda piece: piece.start) - 1
