@@ -40,7 +40,7 @@ _WORDS = {
 }
 
 
-class KeyProblem(ValueError):
+class SettingError(ValueError):
     """Raised in a struct's `__post_init__`: the value of this key of it will not do."""
 
     def __init__(self, key: str, problem: str) -> None:
@@ -115,7 +115,7 @@ def _invalid(name: str, text: str, type: type[T], error: msgspec.ValidationError
         line = _line_of(text, path)
         at = f"{name}, line {line}" if path and line else name
         return ConfigError(f"{at}: key '{_dotted((*path, missing[1]))}' is missing")
-    elif isinstance(error.__cause__, KeyProblem):
+    elif isinstance(error.__cause__, SettingError):
         what, path = str(error.__cause__), (*path, error.__cause__.key)
     else:
         for word, plain in _WORDS.items():
@@ -127,7 +127,7 @@ def _invalid(name: str, text: str, type: type[T], error: msgspec.ValidationError
 
 
 def _steps(path: str) -> Path_:
-    """msgspec's `.host[0].uri` as steps. What is inside a dict (`[...]`) cannot be told apart: it ends there."""
+    """msgspec's `.host[0].uri` as steps. What is inside a dict (`[...]`) has no name: it ends there."""
     steps: list[str | int] = []
     for match in _STEP.finditer(path):
         if match[1] is not None:
@@ -188,10 +188,10 @@ def _line_of(text: str, path: Path_) -> int | None:
 
 def _has(value: object, path: Path_) -> bool:
     for step in path:
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
+        inside = isinstance(step, int) and step < len(value) if isinstance(value, list) else False
+        if isinstance(value, dict):
+            inside = step in value
+        if not inside:
             return False
+        value = value[step]  # type: ignore[index]
     return True

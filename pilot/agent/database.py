@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -199,7 +199,7 @@ def _words(database: Database, error: Exception) -> tuple[str, str]:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH):
         return (
             f"{name} cannot be written: {original}",
-            f"The user that airboss runs as must own {folder} and what is in it, on a disk mounted for writing.",
+            f"The user that airboss runs as must own {folder} and its files, on a disk mounted for writing.",
         )
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return (

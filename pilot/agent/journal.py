@@ -148,7 +148,9 @@ class Journal:
 
     def _outcome(self, intent: int, result: object) -> Entry:
         # Who and what are the intent's; repeating them would only give them a chance to differ.
-        return chain.entry(self._clock(), "outcome", principal="", auth="airboss", result=result, intent=intent)
+        return chain.entry(
+            self._clock(), "outcome", principal="", auth="airboss", result=result, intent=intent
+        )
 
     def _put(self, item: Entry) -> Future[Head]:
         if self._closed:
@@ -183,9 +185,7 @@ class Journal:
         """An intent became durable after its asker had gone: nothing was done about it, and that is said."""
         if written.cancelled() or written.exception() is not None:
             return
-        self._keep(
-            self._outcome(written.result().id, {"withdrawn": "the asker had gone; nothing was done"})
-        )
+        self._keep(self._outcome(written.result().id, {"withdrawn": "the asker had gone; nothing was done"}))
 
     def _keep(self, item: Entry) -> None:
         """Hold an outcome until the disk takes it."""

@@ -26,12 +26,15 @@ class Filter(msgspec.Struct, frozen=True):
     """Intents without an outcome."""
 
 
+EVERYTHING = Filter()
+
+
 def read(
     database: Database,
-    wanted: Filter = Filter(),
+    wanted: Filter = EVERYTHING,
     *,
     after: int = 0,
-    limit: int = 1000,  # noqa: B008
+    limit: int = 1000,
 ) -> list[Record]:
     """Records with an id above `after` that fit, oldest first, `limit` at most.
 
@@ -51,7 +54,7 @@ def last(database: Database, wanted: Filter, count: int) -> list[Record]:
         return [chain.record(row) for row in rows][::-1]
 
 
-def pages(database: Database, wanted: Filter = Filter(), size: int = 1000) -> Iterator[list[Record]]:  # noqa: B008
+def pages(database: Database, wanted: Filter = EVERYTHING, size: int = 1000) -> Iterator[list[Record]]:
     """All records that fit, a page at a time, so that no lock and little memory is held."""
     after = 0
     while page := read(database, wanted, after=after, limit=size):

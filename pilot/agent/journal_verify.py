@@ -41,7 +41,7 @@ class Report(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-def verify(database: Database, progress: Callable[[int], None] = lambda _count: None) -> Report:
+def verify_journal(database: Database, progress: Callable[[int], None] = lambda _count: None) -> Report:
     """Recompute the whole chain, check every stored request, and compare the end with the head row.
 
     `progress` is told the number of records checked, every now and then. A second takes about 10,000
@@ -180,9 +180,10 @@ def _receipt_problem(database: Database, receipt: Receipt, airboss: str | None) 
         found = connection.execute(
             sa.select(journal.c.hash, journal.c.intent).where(journal.c.id == body.journal_id)
         ).first()
-        asked = found and connection.execute(
-            sa.select(journal.c.body).where(journal.c.id == found.intent)
-        ).scalar()
+        asked = (
+            found
+            and connection.execute(sa.select(journal.c.body).where(journal.c.id == found.intent)).scalar()
+        )
     if found is None:
         return body.journal_id, f"the journal has no record {body.journal_id}: its end was cut off"
     if found.hash != body.journal_head:

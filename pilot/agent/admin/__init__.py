@@ -1,0 +1,1 @@
+"""The admin's commands: one module for each group, and `parser` for their grammar."""

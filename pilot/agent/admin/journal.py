@@ -1,0 +1,159 @@
+"""`pilot-agent journal show|verify`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import msgspec
+
+from keys import signers, sshsig
+from keys.errors import KeysError
+from pilot.agent.admin.context import Context, put_json, say
+from pilot.agent.admin.times import parse_date, show_date
+from pilot.agent.journal_chain import Record
+from pilot.agent.journal_read import Filter, last, pages, read
+from pilot.agent.journal_verify import Report, check_receipts, read_receipts, verify_journal
+from pilot.errors import Exit
+from pilot.wire import plain
+
+FOLLOW_SECONDS = 0.5
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print records."""
+    with Context(args) as context:
+        wanted = Filter(
+            since=None if args.since is None else parse_date(args.since, context.now, back=True),
+            until=None if args.until is None else parse_date(args.until, context.now, back=True),
+            cluster=args.cluster,
+            principal=args.principal,
+            verb=args.verb,
+            open=args.open,
+        )
+        everything = args.since is not None or args.until is not None or args.open
+        after = 0
+        if args.limit or not everything:
+            chosen = last(context.database, wanted, args.limit or 50)
+            _put(chosen, context.json)
+            after = chosen[-1].id if chosen else 0
+        else:
+            for page in pages(context.database, wanted):
+                _put(page, context.json)
+                after = page[-1].id
+        while args.follow:
+            sys.stdout.flush()
+            page = read(context.database, wanted, after=after)
+            _put(page, context.json)
+            if page:
+                after = page[-1].id
+            else:
+                time.sleep(FOLLOW_SECONDS)
+    return Exit.OK
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Check the chain, the signatures, and receipts."""
+    with Context(args) as context:
+        receipts = [receipt for path in args.receipt or () for receipt in read_receipts(path)]
+        database = context.database
+        airboss = _host_key(context)
+        begin = time.monotonic()
+
+        def progress(count: int) -> None:
+            if time.monotonic() - begin > 1 and sys.stderr.isatty():
+                print(f"\r{count} records…", end="", file=sys.stderr, flush=True)
+
+        report = verify_journal(database, progress)
+        if time.monotonic() - begin > 1 and sys.stderr.isatty():
+            say("")
+        witnessed = check_receipts(database, receipts, airboss)
+        bad = [(id, problem) for id, problem in witnessed if problem]
+        if context.json:
+            put_json(
+                {
+                    **msgspec.structs.asdict(report),
+                    "ok": report.broken is None and not bad,
+                    "receipts": [{"record": id, "problem": problem} for id, problem in witnessed],
+                }
+            )
+        else:
+            _say_report(report)
+            for id, problem in witnessed:
+                print(f"receipt of record {id or '?'}: {problem or 'the journal has it as it was signed'}")
+    return Exit.FAILED if report.broken is not None or bad else Exit.OK
+
+
+def _say_report(report: Report) -> None:
+    if report.broken is not None:
+        print(f"BROKEN at record {report.broken}: {report.problem}")
+        print(f"{report.records} records before it are right, {report.signed} of them signed requests")
+        return
+    print(
+        f"{report.records} records are right, {report.signed} of them signed requests whose signature holds"
+    )
+    print(f"head: record {report.head.id}, {report.head.hash}")
+    if report.open:
+        print(f"{report.open} intents have no outcome: at work now, or interrupted (journal show --open)")
+
+
+def _host_key(context: Context) -> str | None:
+    """The fingerprint of our host key, if its public half is where it should be."""
+    try:
+        text = context.settings.host_key.with_suffix(".pub").read_text()
+        return sshsig.fingerprint(signers.parse_public_key(text)[0])
+    except (OSError, UnicodeDecodeError, KeysError):
+        say("the host key's public half cannot be read: receipts are taken for this airboss's as they say")
+        return None
+
+
+def _put(records: list[Record], as_json: bool) -> None:
+    for record in records:
+        if as_json:
+            put_json(_as_json(record))
+        else:
+            print(_line(record))
+
+
+def _line(record: Record) -> str:
+    begin = f"{record.id:>6} {show_date(record.seconds)} {record.kind:<7}"
+    if record.kind == "outcome":
+        return f"{begin} of {record.intent}: {_result(record.result)}"
+    who = plain(record.principal, 64)
+    targets = " ".join(plain(str(target), 64) for target in msgspec.json.decode(record.targets))
+    words = [begin, f"{who} ({record.auth})", plain(record.cluster, 64), plain(record.verb, 64)]
+    words.append(plain(targets, 200))
+    if record.kind == "event":
+        words.append(_result(record.result))
+    return " ".join(word for word in words if word)
+
+
+def _result(text: str) -> str:
+    """A result in few words: target and how it ended, or the JSON as it is."""
+    result = msgspec.json.decode(text)
+    if isinstance(result, list) and all(isinstance(item, dict) and "target" in item for item in result):
+        text = ", ".join(_outcome(item) for item in result) or "nothing"
+    elif isinstance(result, str):
+        text = result
+    elif result is None or result == []:
+        return ""
+    return plain(text, 300)
+
+
+def _outcome(item: dict[str, object]) -> str:
+    said = f"{item['target']} {item.get('result', '?')}"
+    fault = item.get("fault")
+    return f"{said} ({fault.get('message', '')})" if isinstance(fault, dict) else said
+
+
+def _as_json(record: Record) -> dict[str, object]:
+    return {
+        **msgspec.structs.asdict(record),
+        "time": record.seconds,
+        "targets": msgspec.Raw(record.targets.encode()),
+        "args": msgspec.Raw(record.args.encode()),
+        "result": msgspec.Raw(record.result.encode()),
+        "body": record.body.decode(errors="replace"),
+        "signature": sshsig.armor(record.signature) if record.signature else "",
+    }

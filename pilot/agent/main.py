@@ -1,0 +1,38 @@
+"""`pilot-agent`: the daemon, and the admin's commands around it.
+
+Only the grammar is loaded to answer `--help`; a command's own module is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from pilot.agent.admin.parser import build
+from pilot.errors import Exit, PilotError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; gives its exit code (pilot.errors.Exit)."""
+    args = build().parse_args(argv)
+    module, _, name = args.run.partition(":")
+    try:
+        run: Callable[..., int] = getattr(importlib.import_module(module), name)
+        return run(args)
+    except PilotError as error:
+        print(f"{error.title}: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Who read our output has seen enough; nothing more can be said there, at exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
