@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from pilot.errors import UsageError
-from pilot.records import Role
+from pilot.records import NodeState, Role
 
 Scope = Literal["node", "cluster", "site"]
 Danger = Literal[0, 1, 2, 3]
@@ -62,6 +62,8 @@ class Verb(msgspec.Struct, frozen=True):
     """The channel stays open after the reply."""
     journaled: bool = True
     """Leaves an intent and an outcome in the journal, and is answered with a receipt."""
+    leads_to: NodeState | None = None
+    """The state that a node is in once the verb has had its effect: what `--wait` waits for."""
 
     def arguments(self, given: dict[str, Value]) -> dict[str, Value]:
         """All arguments with their values: those given, checked, and the defaults of the others.
@@ -112,10 +114,24 @@ VERBS: tuple[Verb, ...] = (
         ),
     ),
     Verb(
-        "power.on", "on", "turn on; nothing is lost of what it prints first", "node", "operator", 1, key="p o"
+        "power.on",
+        "on",
+        "turn on; nothing is lost of what it prints first",
+        "node",
+        "operator",
+        1,
+        key="p o",
+        leads_to="on",
     ),
     Verb(
-        "power.off", "off", "turn off at once, as if the plug were pulled", "node", "operator", 2, key="p x"
+        "power.off",
+        "off",
+        "turn off at once, as if the plug were pulled",
+        "node",
+        "operator",
+        2,
+        key="p x",
+        leads_to="off",
     ),
     Verb(
         "power.shutdown",
@@ -125,9 +141,19 @@ VERBS: tuple[Verb, ...] = (
         "operator",
         2,
         key="p s",
+        leads_to="off",
         args=(_GRACE, Argument("then", "leave", "after the grace: leave it, or off", ("leave", "off"))),
     ),
-    Verb("power.reset", "reset", "reset at once, as the button does", "node", "operator", 2, key="p r"),
+    Verb(
+        "power.reset",
+        "reset",
+        "reset at once, as the button does",
+        "node",
+        "operator",
+        2,
+        key="p r",
+        leads_to="on",
+    ),
     Verb(
         "power.reboot",
         "reboot",
@@ -136,11 +162,18 @@ VERBS: tuple[Verb, ...] = (
         "operator",
         2,
         key="p b",
+        leads_to="on",
         args=(_GRACE, Argument("then", "leave", "after the grace: leave it, or reset", ("leave", "reset"))),
     ),
-    Verb("power.pause", "pause", "freeze its processors", "node", "operator", 1, key="p z"),
-    Verb("power.resume", "resume", "let a paused node run on", "node", "operator", 1, key="p c"),
-    Verb("power.boot", "boot", "turn on, or reset if it is on", "node", "operator", 2, key="p p"),
+    Verb(
+        "power.pause", "pause", "freeze its processors", "node", "operator", 1, key="p z", leads_to="paused"
+    ),
+    Verb(
+        "power.resume", "resume", "let a paused node run on", "node", "operator", 1, key="p c", leads_to="on"
+    ),
+    Verb(
+        "power.boot", "boot", "turn on, or reset if it is on", "node", "operator", 2, key="p p", leads_to="on"
+    ),
     Verb(
         "power.install",
         "install",
@@ -149,6 +182,7 @@ VERBS: tuple[Verb, ...] = (
         "owner",
         3,
         key="p i",
+        leads_to="on",
     ),
 )
 
