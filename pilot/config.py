@@ -40,7 +40,7 @@ _WORDS = {
 }
 
 
-class SettingError(ValueError):
+class KeyProblem(ValueError):  # noqa: N818 - it becomes a ConfigError
     """Raised in a struct's `__post_init__`: the value of this key of it will not do."""
 
     def __init__(self, key: str, problem: str) -> None:
@@ -115,7 +115,7 @@ def _invalid(name: str, text: str, type: type[T], error: msgspec.ValidationError
         line = _line_of(text, path)
         at = f"{name}, line {line}" if path and line else name
         return ConfigError(f"{at}: key '{_dotted((*path, missing[1]))}' is missing")
-    elif isinstance(error.__cause__, SettingError):
+    elif isinstance(error.__cause__, KeyProblem):
         what, path = str(error.__cause__), (*path, error.__cause__.key)
     else:
         for word, plain in _WORDS.items():

@@ -204,7 +204,7 @@ def read_revoked(path: Path) -> Revoked:
 def read_clusters(connection: Connection) -> list[ClusterEntry]:
     """All clusters, by name."""
     rows = connection.execute(sa.select(schema.clusters).order_by(schema.clusters.c.name)).mappings()
-    return [msgspec.convert(dict(row), ClusterEntry) for row in rows]
+    return [ClusterEntry(**row) for row in rows]
 
 
 def read_signers(connection: Connection, cluster: str | None = None) -> list[SignerEntry]:

@@ -92,7 +92,7 @@ class Editor:
             ]
             if bound and not with_keys:
                 raise RefusedError(
-                    f"cluster {name} has {len(bound)} keys",
+                    f"cluster {name} has keys bound to it ({len(bound)})",
                     "Remove them with it: --keys. `pilot-agent key list` shows them.",
                 )
             connection.execute(table.delete().where(table.c.cluster == name))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 import pilot
 from pilot import wire
 from pilot.agent import gate, watching
 from pilot.agent.caller import Caller
-from pilot.agent.consoles.hub import ConsoleHub, Viewer
+from pilot.agent.consoles.hub import ConsoleHub
+from pilot.agent.consoles.viewer import Mode, Viewer
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
@@ -192,7 +193,7 @@ class Service:
         node = self.console_node(asked)
         role = role_in(caller.grants(), asked.cluster)
         may_write = role is not None and role_covers(role, "operator")
-        mode = str(asked.args["mode"])
+        mode = cast("Mode", asked.args["mode"])
         if mode == "take" and not may_write:
             raise RefusedError(
                 f"typing at {node.name} needs the role operator, yours is {role}", "Watch it with --watch."
@@ -221,7 +222,7 @@ class Service:
         """End the consoles of those who may not see them any more; watchers begin anew with what they may."""
         for viewer, (caller, cluster) in list(self._attached.items()):
             if caller.role(cluster) is None:
-                viewer.close(f"your key is not entitled to {cluster} any more")
+                viewer.finish(f"your key is not entitled to {cluster} any more")
         self.inventory.resync()
 
     async def _console(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pilot.config import SettingError, load_toml
+from pilot.config import KeyProblem, load_toml
 
 DEFAULT_CONFIG = Path("/etc/rocks-pilot/agent.toml")
 DEFAULT_STATE = Path("/var/lib/rocks-pilot")
@@ -59,16 +59,16 @@ class SiteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise SettingError(
+            raise KeyProblem(
                 "name", f"'{self.name}' is not a name (letters, digits, '.', '_', '-'; 63 at most)"
             )
         if not self.listen:
-            raise SettingError("listen", "give at least one address:port")
+            raise KeyProblem("listen", "give at least one address:port")
         for text in self.listen:
             try:
                 parse_address(text)
             except ValueError as error:
-                raise SettingError("listen", str(error)) from None
+                raise KeyProblem("listen", str(error)) from None
 
 
 class HostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,11 +80,11 @@ class HostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise SettingError(
+            raise KeyProblem(
                 "name", f"'{self.name}' is not a name (letters, digits, '.', '_', '-'; 63 at most)"
             )
         if not re.match(r"[a-z+]+://", self.uri):
-            raise SettingError("uri", f"'{self.uri}' is not a libvirt URI, such as qemu:///system")
+            raise KeyProblem("uri", f"'{self.uri}' is not a libvirt URI, such as qemu:///system")
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,7 +150,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         seen: set[str] = set()
         for host in self.host:
             if host.name in seen:
-                raise SettingError("host", f"two hosts are called '{host.name}'")
+                raise KeyProblem("host", f"two hosts are called '{host.name}'")
             seen.add(host.name)
 
     @property

@@ -18,6 +18,7 @@ import msgspec
 from pilot import wire
 from pilot.agent import gate
 from pilot.agent.caller import Caller
+from pilot.agent.consoles.viewer import Viewer
 from pilot.agent.service import Service
 from pilot.errors import Exit, PilotError, RefusedError, UsageError
 from pilot.records import Node
@@ -233,40 +234,37 @@ class TextMode:
         loop = asyncio.get_running_loop()
         node, viewer, _ = await self._service.attach(self._caller, request)
         begun = loop.time()
-        filters = TerminalFilter(answers=False), TerminalFilter(answers=viewer.attached.writing)
         self._notice(f"{node.name}: {'you write' if viewer.attached.writing else 'you watch'}; Ctrl+] leaves")
-        replay = viewer.attached.replay
-        typing = asyncio.create_task(self._type(viewer.write))
-        reading = asyncio.ensure_future(viewer.next_frame())
+        ways = {asyncio.create_task(self._type(viewer)), asyncio.create_task(self._show(viewer))}
         try:
-            while True:
-                await asyncio.wait((typing, reading), return_when=asyncio.FIRST_COMPLETED)
-                if typing.done():
-                    break
-                frame = reading.result()
-                if isinstance(frame, wire.Output):
-                    past, live = frame.data[: max(replay, 0)], frame.data[max(replay, 0) :]
-                    replay -= len(past)
-                    self._write(filters[0].feed(past) + filters[1].feed(live))
-                    await self._room.wait()
-                elif isinstance(frame, wire.Notice):
-                    self._notice(frame.text)
-                if frame is None or (isinstance(frame, wire.Notice) and frame.final):
-                    break
-                reading = asyncio.ensure_future(viewer.next_frame())
+            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in done:
+                way.result()
         finally:
-            typing.cancel()
-            reading.cancel()
-            self._write(filters[1].reset_sequence())
+            for way in ways:
+                way.cancel()
+            seconds = loop.time() - begun
+            await asyncio.shield(self._service.detach(viewer, self._caller, request, node, seconds))
+            self._write(TerminalFilter().reset_sequence())
             self._notice(f"left {node.name}")
-            await asyncio.shield(
-                self._service.detach(viewer, self._caller, request, node, loop.time() - begun)
-            )
         return Exit.OK
 
-    async def _type(self, write: object) -> None:
-        """Pass keys on until the one that leaves."""
-        assert callable(write)
+    async def _show(self, viewer: Viewer) -> None:
+        """Pass on what is printed, until the stream ends."""
+        past, live = TerminalFilter(answers=False), TerminalFilter(answers=viewer.attached.writing)
+        replay = viewer.attached.replay
+        async for frame in viewer:
+            if isinstance(frame, wire.Notice):
+                self._notice(frame.text)
+                live.answers = live.answers if frame.writing is None else frame.writing
+                continue
+            before, now = frame.data[:replay], frame.data[replay:]
+            replay -= len(before)
+            self._write(past.feed(before) + live.feed(now))
+            await self._room.wait()
+
+    async def _type(self, viewer: Viewer) -> None:
+        """Pass keys on, until the one that leaves."""
         while True:
             await self._typed.wait()
             self._typed.clear()
@@ -274,7 +272,7 @@ class TextMode:
             self._keys.clear()
             before, leave, _ = keys.partition(LEAVE)
             if before:
-                await write(before)
+                await viewer.write(before)
             if leave:
                 return
 

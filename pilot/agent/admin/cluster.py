@@ -63,7 +63,7 @@ def remove(args: argparse.Namespace) -> int:
     """Remove a cluster."""
     with Context(args) as context:
         keys = context.editor.remove_cluster(args.name, args.keys)
-        say(f"cluster {args.name} removed, with {keys} keys")
+        say(f"cluster {args.name} removed; keys removed with it: {keys}")
         say("  its VMs run on untouched and keep their tags; only site admins see them now")
         if context.json:
             put_json({"cluster": args.name, "change": "removed", "keys": keys})

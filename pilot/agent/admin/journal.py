@@ -58,7 +58,7 @@ def verify(args: argparse.Namespace) -> int:
     with Context(args) as context:
         receipts = [receipt for path in args.receipt or () for receipt in read_receipts(path)]
         database = context.database
-        airboss = _host_key(context)
+        airboss = _host_key(context) if receipts else None
         begin = time.monotonic()
 
         def progress(count: int) -> None:

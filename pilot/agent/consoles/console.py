@@ -145,6 +145,10 @@ class Console:
         """A viewer is gone."""
         self.keyboard.leave(viewer)
 
+    def demoted(self, viewer: Viewer, text: str) -> None:
+        """A viewer must not type any more."""
+        self.keyboard.demote(viewer, text)
+
     def chunk(self, offset: int, limit: int) -> Output:
         """What was printed from an offset on; viewers that keep pace share one frame."""
         end = min(offset + limit, self.ring.end)

@@ -19,6 +19,8 @@ from pilot.errors import BackendError, PilotError, UnreachableError
 from pilot.records import Node
 from pilot.wire import plain
 
+__all__ = ["ConsoleHub", "Mode", "Viewer"]
+
 HOLD_DEADLINE = 4.8
 """Seconds a start waits for its console; Sink.starting may take 5."""
 STOP_DEADLINE = 5.0

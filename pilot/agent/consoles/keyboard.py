@@ -55,20 +55,20 @@ class Keyboard:
             return
         self.viewers.remove(viewer)
         name = plain(viewer.principal)
-        if self.writer is not viewer:
-            self._announce(self.viewers, Notice("left", f"{name} has left"))
-        else:
-            self.writer = None
+        if self.writer is viewer:
             viewer.writing = False
-            heir = next((other for other in self.viewers if other.asks), None)
-            if heir is None:
-                self._announce(self.viewers, Notice("writer", f"{name} has left; the keyboard is free"))
-            else:
-                self._appoint(heir)
-                heir.tell(Notice("writer", f"{name} has left; the keyboard is yours now", writing=True))
-                text = f"{name} has left; {plain(heir.principal)} types now"
-                self._announce([v for v in self.viewers if v is not heir], Notice("writer", text))
+            self._pass_on(f"{name} has left")
+        else:
+            self._announce(self.viewers, Notice("left", f"{name} has left"))
         self._presence(self.writer_name, self.watchers)
+
+    def demote(self, viewer: Viewer, text: str) -> None:
+        """A viewer must not type any more; the keyboard goes on as if they had left."""
+        if self.writer is viewer:
+            viewer.writing = False
+            viewer.tell(Notice("taken", text, writing=False))
+            self._pass_on(f"{plain(viewer.principal)} watches now", but=viewer)
+            self._presence(self.writer_name, self.watchers)
 
     def take(self, viewer: Viewer) -> str:
         """Give a viewer the keyboard; why not, or nothing."""
@@ -110,6 +110,19 @@ class Keyboard:
             text = f"{plain(viewer.principal)} has taken the keyboard from {plain(loser.principal)}"
         others = [other for other in self.viewers if other is not viewer and other is not loser]
         self._announce(others, Notice("joined" if what == "joined" else "writer", text))
+
+    def _pass_on(self, why: str, but: Viewer | None = None) -> None:
+        """The writer types no more: the first who has asked for the keyboard gets it, and all are told."""
+        self.writer = None
+        others = [other for other in self.viewers if other is not but]
+        heir = next((other for other in others if other.asks), None)
+        if heir is None:
+            self._announce(others, Notice("writer", f"{why}; the keyboard is free"))
+            return
+        self._appoint(heir)
+        heir.tell(Notice("writer", f"{why}; the keyboard is yours now", writing=True))
+        text = f"{why}; {plain(heir.principal)} types now"
+        self._announce([other for other in others if other is not heir], Notice("writer", text))
 
     def _appoint(self, viewer: Viewer) -> None:
         self.writer = viewer

@@ -10,7 +10,8 @@ _ATTRIBUTES = {
     **{str(code).encode(): "ink" for code in (*range(30, 38), *range(90, 98))},
     **{str(code).encode(): "paper" for code in (*range(40, 48), *range(100, 108))},
     b"1": "bold", b"2": "dim", b"3": "italic", b"4": "underline", b"21": "underline", b"5": "blink",
-    b"6": "blink", b"7": "inverse", b"8": "hidden", b"9": "struck", b"51": "frame", b"52": "frame", b"53": "overline",
+    b"6": "blink", b"7": "inverse", b"8": "hidden", b"9": "struck", b"51": "frame", b"52": "frame",
+    b"53": "overline",
 }  # fmt: skip
 _ENDS = {
     b"10": ("font",), b"22": ("bold", "dim"), b"23": ("italic",), b"24": ("underline",), b"25": ("blink",),

@@ -43,6 +43,9 @@ class Desk(Protocol):
     def left(self, viewer: Viewer) -> None:
         """A viewer is gone."""
 
+    def demoted(self, viewer: Viewer, text: str) -> None:
+        """A viewer must not type any more."""
+
     def chunk(self, offset: int, limit: int) -> Output:
         """What was printed from an offset on."""
 
@@ -74,7 +77,8 @@ class Viewer:
         """Bytes printed before it was attached that are sent to it."""
         self._notices: deque[tuple[int, Notice]] = deque()
         self._waiter: asyncio.Future[None] | None = None
-        self._ended = False
+        self._ended_at: int | None = None
+        """The offset at which the stream ends; None while it goes on."""
         self._behind_since: float | None = None
         self._reminded = float("-inf")
 
@@ -85,7 +89,7 @@ class Viewer:
         """
         while True:
             frames = self._collect()
-            if frames or self._ended:
+            if frames or self._ended_at is not None:
                 return frames
             self._waiter = asyncio.get_running_loop().create_future()
             try:
@@ -100,7 +104,7 @@ class Viewer:
 
     async def write(self, data: bytes) -> None:
         """Type. Has no effect, and says so now and then, unless this viewer has the keyboard."""
-        if self._ended or not (refusal := self._desk.typed(self, data)):
+        if self._ended_at is not None or not (refusal := self._desk.typed(self, data)):
             return
         now = asyncio.get_running_loop().time()
         if now - self._reminded >= REMINDER:
@@ -109,24 +113,31 @@ class Viewer:
 
     async def take(self) -> None:
         """Take the keyboard from who has it."""
-        if not self._ended and (refusal := self._desk.take(self)):
+        if self._ended_at is None and (refusal := self._desk.take(self)):
             self.tell(Notice("writer", refusal))
 
-    def close(self) -> None:
-        """Leave. What was not read is dropped."""
-        if self._ended:
+    def close(self, text: str = "") -> None:
+        """Leave at once: what was not read is dropped. A text is told to the reader as the last word."""
+        if self._ended_at is not None:
             return
-        self._ended = True
         self._notices.clear()
-        self._offset, self._prelude = self._desk.ring.end, b""
+        self._prelude = b""
+        self._offset = self._ended_at = self._desk.ring.end
+        if text:
+            self._last_word(text)
         self._desk.left(self)
         self.wake()
 
     def finish(self, text: str) -> None:
-        """End the stream from airboss's side, once all that is there has been read."""
-        if not self._ended:
-            self._ended = True
-            self.tell(Notice("closed", text, writing=False if self.writing else None, final=True))
+        """End the stream from the console's side, once all that is there has been read."""
+        if self._ended_at is None:
+            self._ended_at = self._desk.ring.end
+            self._last_word(text)
+
+    def demote(self, text: str) -> None:
+        """This viewer may only watch from now on."""
+        self.may_write = self.asks = False
+        self._desk.demoted(self, text)
 
     def tell(self, notice: Notice) -> None:
         """Queue a notice behind what was printed up to now; drops the oldest if they are not read."""
@@ -143,6 +154,10 @@ class Viewer:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def _last_word(self, text: str) -> None:
+        was_writing, self.writing = self.writing, False
+        self.tell(Notice("closed", text, writing=False if was_writing else None, final=True))
+
     def _collect(self) -> list[Output | Notice]:
         ring, frames = self._desk.ring, list[Output | Notice]()
         if self._too_slow(ring):
@@ -151,13 +166,14 @@ class Viewer:
         if self._prelude:
             frames.append(Output(self._prelude))
             self._prelude = b""
-        until = self._notices[0][0] if self._notices else ring.end
+        end = ring.end if self._ended_at is None else self._ended_at
+        until = self._notices[0][0] if self._notices else end
         if until > self._offset:
             chunk = self._desk.chunk(self._offset, min(MAX_CONSOLE_CHUNK, until - self._offset))
             self._offset += len(chunk.data)
             frames.append(chunk)
             self._due(frames)
-        if self._offset == ring.end:
+        if self._offset == end:
             self._behind_since = None
         elif self._behind_since is None:
             self._behind_since = asyncio.get_running_loop().time()
@@ -168,6 +184,8 @@ class Viewer:
             frames.append(self._notices.popleft()[1])
 
     def _too_slow(self, ring: Ring) -> bool:
+        if self._ended_at is not None and self._offset >= self._ended_at:
+            return False
         if self._offset < ring.start:
             return True
         if self._offset < self._replay_end or ring.end - self._offset <= LIVE_BACKLOG:
