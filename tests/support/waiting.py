@@ -6,14 +6,26 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def until(
-    condition: Callable[[], T | Awaitable[T]], deadline: float = 10.0, what: str = "", every: float = 0.01
-) -> T:
+    condition: Callable[[], Awaitable[T | None]], deadline: float = ..., what: str = ..., every: float = ...
+) -> T: ...
+
+
+@overload
+async def until(
+    condition: Callable[[], T | None], deadline: float = ..., what: str = ..., every: float = ...
+) -> T: ...
+
+
+async def until(
+    condition: Callable[[], object], deadline: float = 10.0, what: str = "", every: float = 0.01
+) -> object:
     """Await a condition: called again and again until what it gives is true, which is given back.
 
     Raises:
