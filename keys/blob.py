@@ -5,6 +5,8 @@ A lenient reader would let two different byte strings stand for one key or one s
 
 from __future__ import annotations
 
+import binascii
+
 
 class BlobError(ValueError):
     """The bytes are not what the format says; the text says where."""
@@ -19,6 +21,21 @@ def string(value: bytes | str) -> bytes:
 def mpint(value: int) -> bytes:
     """A non-negative multiple precision integer."""
     return string(value.to_bytes(value.bit_length() // 8 + 1, "big") if value else b"")
+
+
+def decode_base64(text: str, what: str) -> bytes:
+    """Bytes from base64 in its only canonical form: padded, and nothing beside it.
+
+    Raises:
+        BlobError: it is not that.
+    """
+    try:
+        data = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:  # binascii.Error is one; text that is not ASCII gives a plain one
+        data = b""
+    if not data or binascii.b2a_base64(data, newline=False).decode() != text:
+        raise BlobError(f"{what} is not base64")
+    return data
 
 
 class Reader:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import binascii
 import os
 import re
 import secrets
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import asyncssh
 
-from keys.blob import BlobError, Reader
+from keys.blob import BlobError, Reader, decode_base64
 from keys.certificate import is_certificate, parse_certificate
 from keys.errors import BadKeyError, KeysError, NoIdentityError
 from keys.pubfile import decode_key, parse_public_key
@@ -253,7 +252,7 @@ def _read(path: Path, *, private: bool = False) -> bytes:
 def _openssh_header(path: Path, encoded: bytes) -> tuple[PublicKey, bool]:
     """The public key and whether the private one is encrypted, from the clear part of OpenSSH's format."""
     try:
-        reader = Reader(binascii.a2b_base64(b"".join(encoded.split()), strict_mode=True))
+        reader = Reader(decode_base64(b"".join(encoded.split()).decode(), "the key file"))
         if reader.raw(len(_MAGIC), "the key file") != _MAGIC:
             raise BlobError("it is of another version")
         encrypted = reader.string("the cipher") != b"none"
@@ -262,7 +261,7 @@ def _openssh_header(path: Path, encoded: bytes) -> tuple[PublicKey, bool]:
         if reader.uint32("the number of keys") != 1:
             raise BlobError("it holds several keys")
         return parse_public_blob(reader.string("the public key")), encrypted
-    except (BlobError, binascii.Error) as error:
+    except BlobError as error:
         raise NoIdentityError(f"{path} is no private key that can be used: {error}") from None
     except BadKeyError as error:
         raise BadKeyError(f"{path}: {error.message}", error.hint) from None

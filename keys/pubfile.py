@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 
-from keys.blob import BlobError, Reader
+from keys.blob import BlobError, Reader, decode_base64
 from keys.certificate import CERTIFICATE_TYPES
 from keys.errors import BadKeyError
 from keys.publickey import SIGNATURE_ALGORITHMS, parse_public_blob, require_sound
@@ -21,14 +20,12 @@ def decode_key(kind: str, encoded: str) -> bytes:
         BadKeyError: it does not, or is not base64. The type itself is not judged.
     """
     try:
-        blob = binascii.a2b_base64(encoded.encode("ascii"), strict_mode=True)
+        blob = decode_base64(encoded, "the key")
         inner = Reader(blob).string("the key's type")
-    except (binascii.Error, UnicodeEncodeError):
-        raise BadKeyError(
-            f"the {kind[:60]!a} key is not base64", "Was the line cut or wrapped when it was copied?"
-        ) from None
     except BlobError as error:
-        raise BadKeyError(f"malformed public key: {error}", "Was the line cut when it was copied?") from None
+        raise BadKeyError(
+            f"malformed public key: {error}", "Was the line cut or wrapped when it was copied?"
+        ) from None
     if inner != kind.encode("utf-8", "replace"):
         raise BadKeyError(f"the line says {kind[:60]!a}, its key says {inner[:60]!a}")
     return blob

@@ -8,14 +8,13 @@ empty (nothing covers it), and every field must be in its only canonical form.
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from keys.blob import BlobError, Reader, string
+from keys.blob import BlobError, Reader, decode_base64, string
 from keys.certificate import bare_key
 from keys.errors import BadKeyError, BadSignatureError
 from keys.publickey import (
@@ -183,9 +182,9 @@ def dearmor(text: str) -> bytes:
     if len(lines) < 3 or lines[0].strip() != _BEGIN or lines[-1].strip() != _END:
         raise BadSignatureError(f"not an armored SSH signature: it goes from {_BEGIN} to {_END}")
     try:
-        return binascii.a2b_base64("".join(line.strip() for line in lines[1:-1]).encode(), strict_mode=True)
-    except (binascii.Error, UnicodeEncodeError):
-        raise BadSignatureError("an armored SSH signature that is not base64") from None
+        return decode_base64("".join(line.strip() for line in lines[1:-1]), "the armored SSH signature")
+    except BlobError as error:
+        raise BadSignatureError(str(error)) from None
 
 
 def fingerprint(key_blob: bytes) -> str:

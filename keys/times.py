@@ -1,7 +1,12 @@
-"""Absolute times as OpenSSH writes them: YYYYMMDD[HHMM[SS]], with Z for UTC, without it local time."""
+"""Absolute times as OpenSSH writes them: YYYYMMDD[HHMM[SS]], with Z for UTC, without it local time.
+
+Local time is the zone's standard time, in summer too: so OpenSSH 9.2 reads it, and a line must not mean one
+thing to Pilot and another to ssh-keygen. `format_time` writes UTC only.
+"""
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 from keys.errors import BadKeyError
@@ -20,9 +25,12 @@ def parse_time(text: str) -> float:
     try:
         if shape is None or not (digits.isascii() and digits.isdigit()):
             raise ValueError
-        moment = datetime.strptime(digits, shape)  # noqa: DTZ007 - which zone is said by the Z
-        moment = moment.replace(tzinfo=UTC) if text.endswith("Z") else moment.astimezone()
-        seconds = moment.timestamp()
+        moment = datetime.strptime(digits, shape).replace(tzinfo=UTC)
+        if text.endswith("Z"):
+            seconds = moment.timestamp()
+        else:
+            fields = moment.timetuple()
+            seconds = time.mktime((*fields[:8], 0))
     except (ValueError, OverflowError, OSError):
         seconds = 0.0
     if seconds <= 0:
