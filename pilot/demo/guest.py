@@ -7,7 +7,6 @@ is a digest of all of them: same inputs, same guest, nothing to rebuild.
 from __future__ import annotations
 
 import hashlib
-import lzma
 import os
 import select
 import subprocess
@@ -18,16 +17,15 @@ from typing import Literal
 
 import msgspec
 
+from pilot.demo.account import cache_folder, unprivileged_account
 from pilot.demo.cpio import Archive
+from pilot.demo.parts import MODULES, Parts, find
 from pilot.errors import BackendError
 
 FORMAT = 1
 """Part of the digest: raised when this module makes something else of the same inputs."""
 
 ROOTFS = Path(__file__).parent / "rootfs"
-MODULES = ("button", "evdev")
-"""Kernel modules of the power button; a module comes after those that it needs."""
-
 LOGIN = "root"
 PASSWORD = "pilot"  # noqa: S105  (told to everybody in /etc/issue)
 
@@ -48,65 +46,22 @@ class Guest(msgspec.Struct, frozen=True):
     """What boots it on this machine."""
 
 
-def find_kernel(boot: Path = Path("/boot")) -> Path:
-    """The newest installed cloud kernel whose modules are there too.
-
-    Raises:
-        BackendError: there is none, or it cannot be read.
-    """
-    found = [path for path in boot.glob("vmlinuz-*-cloud-*") if modules_folder(path).is_dir()]
-    if not found:
-        raise BackendError(
-            f"no cloud kernel in {boot}", "On Debian: `apt-get install linux-image-cloud-amd64`."
-        )
-    newest = max(found, key=lambda path: [int(n) if n.isdecimal() else -1 for n in _version(path)])
-    if not os.access(newest, os.R_OK):
-        raise BackendError(
-            f"the kernel {newest} is not readable for you", f"`sudo chmod a+r {newest}` mends it."
-        )
-    return newest
-
-
-def modules_folder(kernel: Path) -> Path:
-    """Where the modules of a kernel are."""
-    return Path("/lib/modules") / kernel.name.removeprefix("vmlinuz-")
-
-
-def _version(kernel: Path) -> list[str]:
-    return kernel.name.removeprefix("vmlinuz-").replace("-", ".").split(".")
-
-
-def read_module(kernel: Path, name: str) -> bytes | None:
-    """A module's bytes, unpacked, or None if it is built in.
-
-    Raises:
-        BackendError: the kernel has no such module.
-    """
-    folder = modules_folder(kernel)
-    for path in sorted(folder.rglob(f"{name}.ko*")):
-        data = path.read_bytes()
-        return lzma.decompress(data) if path.suffix == ".xz" else data
-    if f"/{name}.ko" in (folder / "modules.builtin").read_text(encoding="ascii"):
-        return None
-    raise BackendError(f"the kernel {kernel.name} has no module '{name}'")
-
-
-def build_initramfs(kernel: Path, busybox: Path, rootfs: Path = ROOTFS) -> bytes:
+def build_initramfs(parts: Parts, rootfs: Path = ROOTFS) -> bytes:
     """A cpio archive: busybox, links for its applets, the modules, and the files of `rootfs`."""
     applets = subprocess.run(
-        [busybox, "--list-full"], check=True, capture_output=True, text=True, timeout=10
+        [parts.busybox, "--list-full"], check=True, capture_output=True, text=True, timeout=10
     ).stdout.split()
     archive = Archive()
     folders = ["bin", "sbin", "usr", "usr/bin", "usr/sbin", "dev", "proc", "sys", "run", "root", "lib", "var"]
     for folder in (*folders, "lib/modules", "tmp"):
         archive.directory(folder, 0o1777 if folder == "tmp" else 0o755)
     archive.character_device("dev/console", 5, 1)
-    archive.file("bin/busybox", busybox.read_bytes(), 0o755)
+    archive.file("bin/busybox", parts.busybox.read_bytes(), 0o755)
     for applet in applets:
         if applet.startswith(("bin/", "sbin/", "usr/")) and applet != "bin/busybox":
             archive.symlink(applet, "/bin/busybox")
     for number, name in enumerate(MODULES):
-        if (data := read_module(kernel, name)) is not None:
+        if (data := parts.module(name)) is not None:
             archive.file(f"lib/modules/{number:02}-{name}.ko", data)
     for path in sorted(rootfs.rglob("*")):
         name = str(path.relative_to(rootfs))
@@ -190,14 +145,8 @@ def boots(disk: Path, accelerator: Accelerator, deadline: float) -> bool:
 
 
 def choose_accelerator(disk: Path, deadline: float = 8.0) -> Accelerator:
-    """KVM if /dev/kvm opens and boots the guest in time, else TCG (QEMU's own emulation, slower)."""
-    return "kvm" if os.access("/dev/kvm", os.R_OK | os.W_OK) and boots(disk, "kvm", deadline) else "tcg"
-
-
-def cache_folder() -> Path:
-    """Where built guests are kept between runs: below XDG_CACHE_HOME, or ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "rocks-pilot"
+    """KVM if the hosts' account may use it and it boots the guest, else TCG: QEMU's own emulation."""
+    return "kvm" if unprivileged_account().opens_kvm and boots(disk, "kvm", deadline) else "tcg"
 
 
 def build(cache: Path | None = None) -> Guest:
@@ -209,16 +158,13 @@ def build(cache: Path | None = None) -> Guest:
         BackendError: a package is missing; the hint names it.
     """
     cache = cache or cache_folder()
-    kernel = find_kernel()
-    busybox = next((path for path in (Path("/bin/busybox"), Path("/usr/bin/busybox")) if path.exists()), None)
-    if busybox is None:
-        raise BackendError("busybox is not installed", "On Debian: `apt-get install busybox-static`.")
-    initramfs = build_initramfs(kernel, busybox)
-    stat = kernel.stat()
+    parts = find(cache)
+    initramfs = build_initramfs(parts)
+    stat = parts.kernel.stat()
     inputs = (
         FORMAT,
         KERNEL_ARGUMENTS,
-        str(kernel),
+        str(parts.kernel),
         stat.st_size,
         stat.st_mtime_ns,
         hashlib.sha256(initramfs).hexdigest(),
@@ -227,7 +173,7 @@ def build(cache: Path | None = None) -> Guest:
     disk = folder / "disk.img"
     if not disk.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        build_disk(kernel, initramfs, folder / f"disk.{os.getpid()}")
+        build_disk(parts.kernel, initramfs, folder / f"disk.{os.getpid()}")
         (folder / f"disk.{os.getpid()}").rename(disk)
     return Guest(disk, _remembered_accelerator(disk))
 
@@ -235,7 +181,7 @@ def build(cache: Path | None = None) -> Guest:
 def _remembered_accelerator(disk: Path) -> Accelerator:
     """What was found out since the machine booted, or found out now."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    usable = os.access("/dev/kvm", os.R_OK | os.W_OK)
+    usable = unprivileged_account().opens_kvm
     memory = disk.parent / f"accelerator-{boot}-{'kvm' if usable else 'none'}"
     known = memory.read_text(encoding="ascii") if memory.exists() else ""
     if known in ("kvm", "tcg"):

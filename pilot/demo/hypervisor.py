@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -19,10 +18,9 @@ from types import TracebackType
 from urllib.parse import urlencode
 
 import libvirt
-import msgspec
 
 from pilot.demo import processes
-from pilot.demo.guest import cache_folder
+from pilot.demo.account import cache_folder, unprivileged_account
 from pilot.demo.processes import Process
 from pilot.errors import BackendError, BusyError, ConfigError, DeadlineError
 
@@ -33,33 +31,6 @@ LONGEST_SOCKET = "/c/libvirt/qemu/lib/domain-99-hosted-vm-0-0-000/monitor.sock"
 """The longest path below a host's folder that libvirt makes a socket at: it cuts a domain's name to 20."""
 
 START_SECONDS = 20.0
-
-
-class Account(msgspec.Struct, frozen=True):
-    """The account that a private libvirtd and its QEMU processes run under."""
-
-    uid: int
-    gid: int
-    groups: tuple[int, ...]
-
-
-def unprivileged_account() -> Account:
-    """The account for private hosts: who started us or, if that is root, who called sudo, or nobody.
-
-    Root is never used: a QEMU process of a demo has no business with root's rights. The group `kvm` is
-    kept, since it is what lets an unprivileged process open /dev/kvm.
-    """
-    if (uid := os.geteuid()) != 0:
-        return Account(uid, os.getegid(), tuple(os.getgroups()))
-    entry = pwd.getpwnam("nobody")
-    sudo = os.environ.get("SUDO_UID", "")
-    if sudo.isdecimal() and sudo != "0":
-        with contextlib.suppress(KeyError):
-            entry = pwd.getpwuid(int(sudo))
-    groups: tuple[int, ...] = ()
-    with contextlib.suppress(OSError):
-        groups = (Path("/dev/kvm").stat().st_gid,)
-    return Account(entry.pw_uid, entry.pw_gid, tuple(group for group in groups if group != 0))
 
 
 class PrivateHost:
@@ -165,6 +136,24 @@ class PrivateHost:
             )
         self._await_answer(time.monotonic() + deadline)
         return self.uri
+
+    def ask_capabilities(self) -> None:
+        """Have libvirt find out what QEMU can do; blocks for 4 s, or not at all if it is known.
+
+        Raises:
+            BackendError: there is no QEMU, or libvirt cannot use it.
+        """
+        try:
+            connection = libvirt.open(self.uri)
+            try:
+                connection.getDomainCapabilities(None, "x86_64", "pc", "qemu")
+            finally:
+                connection.close()
+        except libvirt.libvirtError as error:
+            raise BackendError(
+                f"libvirt cannot use QEMU on host {self.name}: {error}",
+                "On Debian: `apt-get install qemu-system-x86`.",
+            ) from error
 
     def keep_capabilities(self) -> None:
         """Keep what libvirt found out about QEMU for later hosts: finding out takes it 4 s each time.

@@ -1,0 +1,243 @@
+"""A small hosting cluster on this machine, from real parts: hosts, VMs, an airboss and keys."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import libvirt
+
+from keys import hostkey
+from keys.identity import identities
+from pilot.client_config import ClientConfig
+from pilot.demo import domains, guest, people, processes
+from pilot.demo.account import cache_folder
+from pilot.demo.guest import Guest
+from pilot.demo.hypervisor import PrivateHost
+from pilot.demo.plan import HOSTS, PLACES, RUNNING
+from pilot.demo.progress import Progress
+from pilot.demo.state import HOST_PREFIX, StateFolder
+from pilot.errors import BackendError, DeadlineError, PilotError
+from pilot.link import Link
+from pilot.trust import KnownHosts
+from pilot.wire import PORT
+
+READY_SECONDS = 30.0
+
+
+class DemoSite:
+    """The whole of it. `build` starts everything, `stop` ends everything and removes it."""
+
+    def __init__(self, folder: Path, progress: Progress, port: int = 0) -> None:
+        """Nothing is started yet.
+
+        Args:
+            folder: the demo's state; made if missing.
+            port: where airboss listens on 127.0.0.1; 0 for its own, 8677, or a free one if that is taken.
+        """
+        self.state = StateFolder(folder)
+        self.folder = folder
+        self.port = port
+        self.hosts = [PrivateHost(folder / f"{HOST_PREFIX}{n}", name) for n, name in enumerate(HOSTS)]
+        self._progress = progress
+        self._airboss: subprocess.Popen[bytes] | None = None
+
+    @property
+    def config(self) -> Path:
+        """airboss's configuration: `pilot-agent --config` takes it."""
+        return self.folder / "agent.toml"
+
+    @property
+    def airboss_pid(self) -> int | None:
+        """Pid of the airboss, or None if it is not running."""
+        return None if self._airboss is None or self._airboss.poll() is not None else self._airboss.pid
+
+    def build(self) -> None:
+        """Claim the state folder, start hosts and airboss, define the nodes.
+
+        Raises:
+            PilotError: a part failed; what was started is ended by `stop`.
+        """
+        if cleared := self.state.claim():
+            self._progress.say(f"  cleared what an earlier demo left: {', '.join(cleared)}")
+        self.port = self.port or _free_port()
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            image = pool.submit(self._build_guest)
+            hosts = pool.submit(self._start_hosts)
+            keys = pool.submit(self._make_keys)
+            shared = image.result()
+            hosts.result()
+            nodes = pool.submit(self._define_nodes, shared)
+            keys.result()
+            airboss = pool.submit(self.start_airboss)
+            nodes.result()
+            airboss.result()
+
+    def stop(self) -> None:
+        """End every process of the demo and remove its folder."""
+        self.stop_airboss()
+        self.state.release()
+
+    # --- parts ------------------------------------------------------------------------------------
+
+    def _build_guest(self) -> Guest:
+        with self._progress.part("guest: Debian's cloud kernel and busybox on a disk"):
+            return domains.share(guest.build(), self.folder / "guest")
+
+    def _start_hosts(self) -> None:
+        with self._progress.part(f"hosts: {len(self.hosts)} private libvirtd, none of them root's"):
+            first, *others = self.hosts
+            first.start()
+            if not any((cache_folder() / "capabilities").glob("*.xml")):
+                # Once for all of them and for all later demos: libvirt asks QEMU what it can do.
+                first.ask_capabilities()
+                first.keep_capabilities()
+            with ThreadPoolExecutor(max_workers=len(others)) as pool:
+                for started in [pool.submit(host.start) for host in others]:
+                    started.result()
+
+    def _make_keys(self) -> None:
+        with self._progress.part("keys: an owner of vc1 (you), an owner of vc2, a site admin, airboss's own"):
+            airboss = self.folder / "airboss"
+            airboss.mkdir(mode=0o700)
+            host_key = hostkey.load_or_create(airboss / "host_key")
+            people.entitle(f"sqlite:///{airboss / 'rocks-pilot.db'}", people.make_keys(self.folder))
+            asyncio.run(people.write_settings(self.folder, self.port, host_key))
+            lines = [
+                "[site]",
+                'name = "demo"',
+                f'listen = ["{people.ADDRESS}:{self.port}"]',
+                'state = "airboss"',
+            ]
+            for host in self.hosts:
+                lines += ["", "[[host]]", f'name = "{host.name}"', f'uri = "{host.uri}"']
+            self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def _define_nodes(self, shared: Guest) -> None:
+        how = "KVM" if shared.accelerator == "kvm" else "TCG, since KVM boots nothing here"
+        with self._progress.part(f"nodes: {len(PLACES)} VMs of two clusters, defined ({how})"):
+            for number, host in enumerate(self.hosts):
+                documents = [domains.domain_xml(plan, shared) for at, plan in PLACES if at == number]
+                try:
+                    domains.define(host.uri, documents)
+                except libvirt.libvirtError as error:
+                    raise BackendError(
+                        f"host {host.name} refused a node: {error}", f"Its log: {host.log}"
+                    ) from error
+
+    # --- airboss ----------------------------------------------------------------------------------
+
+    def start_airboss(self) -> None:
+        """Start airboss and wait until it serves.
+
+        Raises:
+            BackendError: it ended; the message has its last words.
+            DeadlineError: it did not say that it is ready.
+        """
+        with (
+            self._progress.part(f"airboss: on {people.ADDRESS}:{self.port}"),
+            _Readiness(self.folder) as readiness,
+        ):
+            log = self.folder / "airboss.log"
+            source = str(Path(__file__).parents[2])
+            with log.open("ab") as output:
+                self._airboss = subprocess.Popen(
+                    [sys.executable, "-m", "pilot.agent.main", "serve", "--config", str(self.config)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env={**os.environ, "NOTIFY_SOCKET": str(readiness.path), "PYTHONPATH": source},
+                    start_new_session=True,
+                )
+            self.state.record("airboss", self._airboss.pid)
+            readiness.wait(self._airboss, READY_SECONDS, log)
+
+    def stop_airboss(self, kill: bool = False) -> None:
+        """End airboss: SIGTERM and 5 s to obey, or SIGKILL at once."""
+        if self._airboss is not None:
+            if (process := processes.find(self._airboss.pid)) is not None:
+                processes.end([process], grace=0 if kill else 5)
+            self._airboss.wait(timeout=5)
+            self._airboss = None
+
+    async def turn_on(self) -> None:
+        """Have the admin turn on, through airboss, the nodes that are on at first.
+
+        Raises:
+            PilotError: airboss refused, or a node did not start.
+        """
+        config = ClientConfig(self.folder / people.ADMIN.folder)
+        site = config.find("demo")
+        signers = await identities([Path(site.key)], use_agent=False, ask_passphrase=None)
+        async with await Link.connect(site, signers, KnownHosts(config.known_hosts)) as link:
+            for cluster, names in RUNNING.items():
+                reply = await link.call("power.on", cluster, names)
+                for outcome in reply.outcomes:
+                    if outcome.fault is not None:
+                        raise PilotError(f"{cluster}/{outcome.target}: {outcome.fault.message}")
+
+    def turn_on_meanwhile(self) -> None:
+        """The same in the background; what goes wrong is written to airboss.log's neighbour."""
+
+        def work() -> None:
+            try:
+                asyncio.run(self.turn_on())
+            except PilotError as error:
+                with contextlib.suppress(OSError):
+                    (self.folder / "turn-on.log").write_text(
+                        f"{error.message}\n{error.hint}\n", encoding="utf-8"
+                    )
+
+        threading.Thread(target=work, daemon=True, name="turn-on").start()
+
+
+class _Readiness:
+    """A socket where a daemon says READY=1, as systemd gives one to its services (sd_notify(3))."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "notify"
+
+    def __enter__(self) -> _Readiness:
+        self.path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(self.path))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+        self.path.unlink(missing_ok=True)
+
+    def wait(self, process: subprocess.Popen[bytes], seconds: float, log: Path) -> None:
+        pidfd = os.pidfd_open(process.pid)
+        until = time.monotonic() + seconds
+        try:
+            while (left := until - time.monotonic()) > 0:
+                ready, _, _ = select.select([self._socket.fileno(), pidfd], [], [], left)
+                if self._socket.fileno() in ready and b"READY=1" in self._socket.recv(4096):
+                    return
+                if pidfd in ready:
+                    break
+        finally:
+            os.close(pidfd)
+        words = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+        if process.poll() is not None:
+            raise BackendError(f"airboss ended with {process.returncode}: {words}", f"Its log: {log}")
+        raise DeadlineError(f"airboss was not ready within {seconds:g} s: {words}", f"Its log: {log}")
+
+
+def _free_port() -> int:
+    for port in (PORT, 0):
+        with contextlib.suppress(OSError), socket.socket() as candidate:
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            candidate.bind((people.ADDRESS, port))
+            return int(candidate.getsockname()[1])
+    raise BackendError(f"there is no free port on {people.ADDRESS}")

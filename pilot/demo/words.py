@@ -1,0 +1,76 @@
+"""What the demo tells a person: what there is to try, and how a second terminal joins."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from pilot.demo import people
+from pilot.demo.guest import LOGIN, PASSWORD
+from pilot.demo.plan import HOSTS, PLACES
+from pilot.demo.site import DemoSite
+
+TOOLS = "bin"
+"""Folder below the demo's with `pilot`, and with a `pilot-agent` that knows the demo's configuration."""
+
+
+def write_tools(site: DemoSite) -> Path:
+    """Write the two commands as they are to be called within the demo; gives their folder."""
+    folder = site.folder / TOOLS
+    folder.mkdir(mode=0o755, exist_ok=True)
+    source = shlex.quote(str(Path(__file__).parents[2]))
+    python = f"PYTHONPATH={source} exec {shlex.quote(sys.executable)} -m"
+    config = f"--config {shlex.quote(str(site.config))}"
+    for name, command in (("pilot", "pilot.cli"), ("pilot-agent", f"pilot.agent.main {config}")):
+        script = folder / name
+        script.write_text(f'#!/bin/sh\n{python} {command} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
+    return folder
+
+
+def environment(site: DemoSite, person: people.Person) -> dict[str, str]:
+    """What the environment of a person's shell has besides the usual; PATH is to be put in front."""
+    hosts = {f"HOST{number}": host.uri for number, host in enumerate(site.hosts)}
+    return {"PATH": str(site.folder / TOOLS), "PILOT_CONFIG": str(site.folder / person.folder), **hosts}
+
+
+def introduction(site: DemoSite, seconds: float) -> str:
+    """What the person in the demo's shell reads first."""
+    return f"""
+Rocks Pilot demo: {len(HOSTS)} hosts, 2 virtual clusters, {len(PLACES)} VMs and an airboss, built in {seconds:.1f} s.
+Real libvirt, QEMU and SSH; pretended is only that the hosts are machines of their own.
+You own the cluster vc1 and have no root on its hosts. Some nodes are booting. Try:
+
+  pilot nodes                            the nodes of your cluster
+  pilot power on compute-0-1 --console   turn one on and see it boot; Ctrl+] leaves
+                                         log in as {LOGIN}, password {PASSWORD}
+  pilot power shutdown compute-0-1       press its power button
+  pilot power install compute-0-2        boot it from the network once, then from disk
+  pilot watch                            every change, as it happens
+  pilot-agent journal show               who asked for what (the site admin's command)
+  pilot --help
+
+{second_terminal(site)}
+`exit` ends the demo and removes all of it.
+"""
+
+
+def second_terminal(site: DemoSite) -> str:
+    """How other terminals join, as commands to paste."""
+    pilot = shlex.quote(str(site.folder / TOOLS / "pilot"))
+    lines = ["From another terminal:"]
+    for person, who in ((people.YOU, "you, the owner of vc1"), (people.THEM, "the owner of vc2")):
+        folder = site.folder / person.folder
+        config = shlex.quote(str(folder))
+        lines += [
+            f"  # as {who}: with pilot, and with nothing but ssh",
+            f"  PILOT_CONFIG={config} {pilot} nodes",
+            f"  ssh -F {config}/ssh_config airboss list",
+            f"  ssh -F {config}/ssh_config -t airboss console compute-0-0",
+        ]
+    lines += [
+        "  # as the root that owners do not have: libvirt itself",
+        *(f"  virsh -c '{host.uri}' list --all   # {host.name}" for host in site.hosts),
+    ]
+    return "\n".join(lines) + "\n"
