@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -50,11 +51,23 @@ def test_good() -> None:
     [
         ('[limits]\n\n# why\ngrace = "x"\n', "agent.toml, line 4: key 'limits.grace': expected a number", ""),
         ("[limits]\ngrace = -1\n", "agent.toml, line 2: key 'limits.grace': expected", ""),
-        ("[limits]\ngrcae = 1\n", "agent.toml, line 2: key 'limits.grcae': there is no", "Did you mean 'grace'?"),
+        (
+            "[limits]\ngrcae = 1\n",
+            "agent.toml, line 2: key 'limits.grcae': there is no",
+            "Did you mean 'grace'?",
+        ),
         ("[limit]\n", "agent.toml, line 1: key 'limit': there is no", "Did you mean 'limits'?"),
         ("zzz = 1\n", "agent.toml, line 1: key 'zzz': there is no", "Known here: host, limits, tags."),
-        ('[[host]]\nname="a"\n\n[[host]]\nuri="b"\n', "agent.toml, line 4: key 'host[2].name' is missing", ""),
-        ('[[host]]\nname="a"\n[[host]]\nname="b"\nuri="b c"', "agent.toml, line 5: key 'host[2].uri': a URI", ""),
+        (
+            '[[host]]\nname="a"\n\n[[host]]\nuri="b"\n',
+            "agent.toml, line 4: key 'host[2].name' is missing",
+            "",
+        ),
+        (
+            '[[host]]\nname="a"\n[[host]]\nname="b"\nuri="b c"',
+            "agent.toml, line 5: key 'host[2].uri': a URI",
+            "",
+        ),
         (
             '[limits]\nlisten = [\n "a",\n 3,\n]\n',
             "agent.toml, line 2: key 'limits.listen[2]': expected a text in quotes",
@@ -88,10 +101,8 @@ def test_missing_and_unreadable(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_give_settings_or_a_config_error(data: bytes) -> None:
-    try:
-        parse_toml(data, _Root, "x")
-    except ConfigError as error:
-        assert error.message.startswith("x")
+    with contextlib.suppress(ConfigError):
+        assert isinstance(parse_toml(data, _Root, "x"), _Root)
 
 
 @given(blank=st.integers(0, 5), before=st.lists(st.sampled_from(["# c", "", "tags.a{} = 1"]), max_size=6))

@@ -42,7 +42,7 @@ class Journal:
         self._clock = clock
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(queue_size)
         self._late: deque[Entry] = deque()
-        self._lagging = False
+        self._trouble = ""
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -232,11 +232,13 @@ class Journal:
             if not isinstance(error, PilotError):
                 _log.exception("the journal's writer failed")
                 error = StorageError(f"the journal cannot be written: {error}", "See airboss's log.")
+            self._failing(str(error))
             for item, written in batch:
                 if item.kind == "outcome":
                     self._keep(item)
                 written.set_exception(error)
             return False
+        self._failing("")
         for (_, written), head in zip(batch, heads, strict=True):
             written.set_result(head)
         return True
@@ -246,15 +248,19 @@ class Journal:
         try:
             self._commit(items)
         except Exception as error:
-            if not self._lagging:
-                _log.warning("%d outcomes wait for the journal: %s", len(self._late), error)
-            self._lagging = True
+            self._failing(str(error))
             return
         for _ in items:
             self._late.popleft()
-        if self._lagging and not self._late:
-            self._lagging = False
-            _log.warning("the journal is complete again")
+        self._failing("")
+
+    def _failing(self, why: str) -> None:
+        """Log where trouble begins and where it ends, not all that fails between."""
+        if why and not self._trouble:
+            _log.error("the journal cannot be written, so nothing is done that needs it: %s", why)
+        elif self._trouble and not why:
+            _log.warning("the journal is written again")
+        self._trouble = why
 
     def _commit(self, items: list[Entry]) -> list[Head]:
         with self._database.write() as connection:

@@ -43,6 +43,7 @@ FIRST = "0" * 64
 """`prev` of the first record."""
 
 _PREAMBLE = b"rocks-pilot journal 1\n"
+_AS_JSON = ("targets", "args", "result")
 _json = msgspec.json.Encoder()
 
 
@@ -64,9 +65,9 @@ class Entry(msgspec.Struct, frozen=True):
     auth: Auth
     cluster: str
     verb: str
-    targets: str
-    args: str
-    result: str
+    targets_json: str
+    args_json: str
+    result_json: str
     body: bytes = b""
     signature: bytes = b""
     intent: int = 0
@@ -83,6 +84,21 @@ class Record(Entry, frozen=True, kw_only=True):
     def seconds(self) -> float:
         """When it was written, in seconds since the epoch."""
         return self.time / 1_000_000
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The ids of the nodes, or the fingerprints of the keys, that it is about."""
+        return msgspec.json.decode(self.targets_json, type=tuple[str, ...])
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """How it was asked for; `selectors` are the targets as the signer wrote them."""
+        return msgspec.json.decode(self.args_json, type=dict[str, Any])
+
+    @property
+    def result(self) -> Any:
+        """What came of it."""
+        return msgspec.json.decode(self.result_json)
 
 
 def entry(
@@ -110,9 +126,9 @@ def entry(
         auth=auth,
         cluster=_text(cluster),
         verb=_text(verb),
-        targets=_json.encode([_text(target) for target in targets]).decode(),
-        args=_json.encode(dict(args or {})).decode(),
-        result=_json.encode(result).decode(),
+        targets_json=_json.encode([_text(target) for target in targets]).decode(),
+        args_json=_json.encode(dict(args or {})).decode(),
+        result_json=_json.encode(result).decode(),
         body=body,
         signature=signature,
         intent=intent,
@@ -136,9 +152,9 @@ def hash_of(entry: Entry, id: int, prev: str) -> str:
         entry.auth.encode(),
         entry.cluster.encode(),
         entry.verb.encode(),
-        entry.targets.encode(),
-        entry.args.encode(),
-        entry.result.encode(),
+        entry.targets_json.encode(),
+        entry.args_json.encode(),
+        entry.result_json.encode(),
         entry.body,
         entry.signature,
         str(entry.intent).encode(),
@@ -168,7 +184,9 @@ def append(connection: Connection, entries: Iterable[Entry]) -> list[Head]:
     for item in entries:
         id, prev = end.id + 1, end.hash
         end = Head(id, hash_of(item, id, prev))
-        rows.append({**msgspec.structs.asdict(item), "id": id, "prev": prev, "hash": end.hash})
+        fields = msgspec.structs.asdict(item)
+        row = {name.removesuffix("_json"): value for name, value in fields.items()}
+        rows.append({**row, "id": id, "prev": prev, "hash": end.hash})
         heads.append(end)
     if rows:
         connection.execute(journal.insert(), rows)
@@ -180,5 +198,5 @@ def append(connection: Connection, entries: Iterable[Entry]) -> list[Head]:
 
 def record(row: RowMapping) -> Record:
     """A row of the table."""
-    fields: dict[str, Any] = {**row}
+    fields: dict[str, Any] = {f"{name}_json" if name in _AS_JSON else name: row[name] for name in row}
     return Record(**fields)

@@ -58,11 +58,16 @@ def test_every_commit_is_synced(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
-    database = Database.open(_url(tmp_path))
-    with pytest.raises(StorageError), database.write() as connection:
+def _change_and_fail(database: Database) -> None:
+    with database.write() as connection:
         connection.execute(schema.generation.update().values(value=7))
         connection.exec_driver_sql("SELECT nonsense")
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
+    database = Database.open(_url(tmp_path))
+    with pytest.raises(StorageError, match="refused: no such column"):
+        _change_and_fail(database)
     with database.read() as connection:
         assert connection.execute(sa.select(schema.generation.c.value)).scalar() == 0
     database.close()
@@ -130,7 +135,9 @@ def test_locked_by_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     database.close()
 
 
-@pytest.mark.parametrize("url", ["nonsense", "nosuch://x/y", "sqlite+nosuch:///x", "postgresql+nosuch://u:secret@h/d"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "nosuch://x/y", "sqlite+nosuch:///x", "postgresql+nosuch://u:secret@h/d"]
+)
 def test_urls_that_cannot_be_used(url: str) -> None:
     with pytest.raises(ConfigError, match=r"\[database\] url") as caught:
         Database.open(url)

@@ -43,7 +43,10 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     [
         ("", "key 'site' is missing"),
         ('[site]\nname = "a b"\n', "line 2: key 'site.name'"),
-        ('[site]\nname = "x"\nlisten = ["1.2.3.4"]\n', "line 3: key 'site.listen': '1.2.3.4' is not address:port"),
+        (
+            '[site]\nname = "x"\nlisten = ["1.2.3.4"]\n',
+            "line 3: key 'site.listen': '1.2.3.4' is not address:port",
+        ),
         ('[site]\nname = "x"\nlisten = ["a:70000"]\n', "line 3: key 'site.listen'.*port"),
         ('[site]\nname = "x"\nlisten = []\n', "line 3: key 'site.listen'"),
         (
@@ -72,8 +75,14 @@ def test_the_sample_is_right_and_shows_every_key_with_its_default() -> None:
     # The first commented value of a key is its default.
     shown = "\n".join(re.sub(r"^# (?=[a-z_]+ = )", "", line) for line in text.splitlines())
     shown = re.sub(r'^url = "postgresql.*$', "", shown, flags=re.MULTILINE)
-    shown = re.sub(r'^# \[\[host\]\]\nname.*\nuri.*\n', "", shown, flags=re.MULTILINE)
+    shown = re.sub(r"^# \[\[host\]\]\nname.*\nuri.*\n", "", shown, flags=re.MULTILINE)
     assert parse_toml(shown.encode(), Settings, "agent.toml") == plain
-    for struct in (Limits, *(type(getattr(plain, name)) for name in ("site", "database", "policy", "signers"))):
+    for struct in (
+        Limits,
+        type(plain.site),
+        type(plain.database),
+        type(plain.policy),
+        type(plain.signers),
+    ):
         for field in msgspec.structs.fields(struct):
             assert re.search(rf"^(# )?{field.name} = ", text, re.MULTILINE), field.name

@@ -119,13 +119,13 @@ def _put(records: list[Record], as_json: bool) -> None:
 def _line(record: Record) -> str:
     begin = f"{record.id:>6} {show_date(record.seconds)} {record.kind:<7}"
     if record.kind == "outcome":
-        return f"{begin} of {record.intent}: {_result(record.result)}"
+        return f"{begin} of {record.intent}: {_result(record.result_json)}"
     who = plain(record.principal, 64)
-    targets = " ".join(plain(str(target), 64) for target in msgspec.json.decode(record.targets))
+    targets = " ".join(plain(target, 64) for target in record.targets)
     words = [begin, f"{who} ({record.auth})", plain(record.cluster, 64), plain(record.verb, 64)]
     words.append(plain(targets, 200))
     if record.kind == "event":
-        words.append(_result(record.result))
+        words.append(_result(record.result_json))
     return " ".join(word for word in words if word)
 
 
@@ -149,11 +149,20 @@ def _outcome(item: dict[str, object]) -> str:
 
 def _as_json(record: Record) -> dict[str, object]:
     return {
-        **msgspec.structs.asdict(record),
+        "id": record.id,
         "time": record.seconds,
-        "targets": msgspec.Raw(record.targets.encode()),
-        "args": msgspec.Raw(record.args.encode()),
-        "result": msgspec.Raw(record.result.encode()),
+        "kind": record.kind,
+        "principal": record.principal,
+        "fingerprint": record.fingerprint,
+        "auth": record.auth,
+        "cluster": record.cluster,
+        "verb": record.verb,
+        "targets": msgspec.Raw(record.targets_json.encode()),
+        "args": msgspec.Raw(record.args_json.encode()),
+        "result": msgspec.Raw(record.result_json.encode()),
+        "intent": record.intent,
         "body": record.body.decode(errors="replace"),
         "signature": sshsig.armor(record.signature) if record.signature else "",
+        "prev": record.prev,
+        "hash": record.hash,
     }
