@@ -113,13 +113,12 @@ def _stay(site: DemoSite, progress: Progress) -> None:
         wait.wait(1.0)
         if airboss is not None and site.airboss_pid is None:
             airboss = None
-            progress.say(
-                f"airboss has ended; the VMs run on. To start it again: {site.folder / words.TOOLS}/pilot-agent serve"
-            )
+            again = site.folder / words.TOOLS / "pilot-agent"
+            progress.say(f"airboss has ended; the VMs run on. To start it again: {again} serve")
 
 
 def _shell(site: DemoSite, seconds: float) -> int:
-    """A shell of the owner of vc1, until it ends; gives its exit status.
+    """Run a shell of the owner of vc1 until it ends; gives its exit status.
 
     Without a terminal the shell reads its commands from standard input, as in `echo 'pilot nodes' | …`.
     """

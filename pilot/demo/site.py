@@ -228,10 +228,12 @@ class _Readiness:
                     break
         finally:
             os.close(pidfd)
-        words = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+        # The log goes with the demo: its end is shown whole.
+        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-12:]
+        words = "\n  ".join(["", *last])
         if process.poll() is not None:
-            raise BackendError(f"airboss ended with {process.returncode}: {words}", f"Its log: {log}")
-        raise DeadlineError(f"airboss was not ready within {seconds:g} s: {words}", f"Its log: {log}")
+            raise BackendError(f"airboss ended with {process.returncode}; its last words:{words}")
+        raise DeadlineError(f"airboss was not ready within {seconds:g} s; its last words:{words}")
 
 
 def _free_port() -> int:

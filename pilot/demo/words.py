@@ -38,7 +38,7 @@ def environment(site: DemoSite, person: people.Person) -> dict[str, str]:
 def introduction(site: DemoSite, seconds: float) -> str:
     """What the person in the demo's shell reads first."""
     return f"""
-Rocks Pilot demo: {len(HOSTS)} hosts, 2 virtual clusters, {len(PLACES)} VMs and an airboss, built in {seconds:.1f} s.
+Rocks Pilot demo: {len(HOSTS)} hosts, 2 clusters, {len(PLACES)} VMs and an airboss, built in {seconds:.1f} s.
 Real libvirt, QEMU and SSH; pretended is only that the hosts are machines of their own.
 You own the cluster vc1 and have no root on its hosts. Some nodes are booting. Try:
 
