@@ -13,6 +13,7 @@ import pilot
 from keys import sshsig
 from keys.certificate import is_certificate, parse_certificate
 from keys.errors import KeysError
+from keys.identity import Signer
 from pilot import wire
 from pilot.channel import open_channel
 from pilot.client_config import Site
@@ -26,18 +27,10 @@ KEEPALIVE_SECONDS = 5.0
 KEEPALIVES = 3
 
 
-class Signer(Protocol):
-    """What a link needs of one of the user's keys; `keys.identity.Signer` is one."""
+class Prompt(Protocol):
+    """Asks the user for passphrases; not while `deferred`."""
 
-    @property
-    def public_blob(self) -> bytes: ...
-    @property
-    def fingerprint(self) -> str: ...
-    @property
-    def comment(self) -> str: ...
-    @property
-    def keypair(self) -> asyncssh.SSHKeyPair: ...
-    async def sign(self, data: bytes) -> bytes: ...
+    deferred: bool
 
 
 class _Client(asyncssh.SSHClient):
@@ -61,14 +54,24 @@ class _Client(asyncssh.SSHClient):
 
 
 async def reach(
-    site: Site, signers: Sequence[Signer], known_hosts: KnownHosts, seconds: float
-) -> tuple[asyncssh.SSHClientConnection, _Client]:
-    """Connect; the first time at a site, ask about its host key and connect again."""
+    site: Site, signers: Sequence[Signer], known_hosts: KnownHosts, seconds: float, prompt: Prompt | None
+) -> tuple[asyncssh.SSHClientConnection, Signer]:
+    """Connect; which of the signers was accepted.
+
+    Questions are asked between two attempts, never during one: airboss gives a login ten seconds. The first
+    time at a site that is the one about its host key; for an encrypted key that airboss has found acceptable
+    it is the one for the passphrase.
+
+    Raises:
+        as for `Link.connect`.
+    """
     while True:
         pinned = known_hosts.pinned(site.host, site.port)
         client = _Client(pinned, signers)
+        if prompt is not None:
+            prompt.deferred = True
         try:
-            return await _connect(site, client, signers, seconds), client
+            connection = await _connect(site, client, signers, seconds)
         except asyncssh.HostKeyNotVerifiable as error:
             if client.offered is None:
                 raise UnreachableError(f"{site.address}: {wire.plain(str(error))}") from None
@@ -76,6 +79,26 @@ async def reach(
             if pinned:
                 raise known_hosts.changed(site.host, site.port, fingerprint) from None
             await known_hosts.first_use(site.host, site.port, client.offered.public_data, fingerprint)
+        except asyncssh.PermissionDenied:
+            # A signer that failed is one that airboss asked a signature of, so it knows that key.
+            failed = next((signer for signer in signers if signer.last_error is not None), None)
+            if failed is None or failed.last_error is None:
+                raise _denied(site, signers) from None
+            if not failed.locked or prompt is None:
+                raise identity_error(failed.last_error) from None
+            failed.last_error = None
+            prompt.deferred = False
+            try:
+                await failed.unlock()
+            except KeysError as error:
+                raise identity_error(error) from None
+            signers = [failed]
+        else:
+            assert client.current is not None
+            return connection, client.current
+        finally:
+            if prompt is not None:
+                prompt.deferred = False
 
 
 async def _connect(
@@ -107,10 +130,8 @@ async def _connect(
             )
     except TimeoutError:
         raise UnreachableError(f"{site.address}: no answer within {seconds:.0f} s", hint) from None
-    except asyncssh.HostKeyNotVerifiable:
+    except (asyncssh.HostKeyNotVerifiable, asyncssh.PermissionDenied):
         raise
-    except asyncssh.PermissionDenied:
-        raise _denied(site, signers) from None
     except asyncssh.Error as error:
         raise UnreachableError(
             f"{site.address}: {wire.plain(error.reason) or 'the connection was closed early'}", hint
@@ -124,6 +145,12 @@ async def _connect(
 
 
 async def say_hello(connection: asyncssh.SSHClientConnection, signer: Signer) -> wire.Hello:
+    """The first channel: who airboss is, whom it takes us for, and the challenge of this connection.
+
+    Raises:
+        UnreachableError: no answer. WireError: not an airboss of our version.
+        IdentityError: it says that it, or that we, are somebody else than the keys say.
+    """
     channel = await open_channel(connection, HELLO_SECONDS)
     try:
         channel.send(wire.HelloAsk(f"rocks-pilot {pilot.__version__}"))
@@ -145,7 +172,7 @@ async def say_hello(connection: asyncssh.SSHClientConnection, signer: Signer) ->
     key = connection.get_server_host_key()
     if key is None or sshsig.fingerprint(key.public_data) != frame.airboss:
         raise IdentityError("airboss names another host key than the one it showed", "Tell its admin.")
-    if not is_certificate(signer.public_blob) and frame.key != signer.fingerprint:
+    if frame.key != signer.airboss_fingerprint:
         raise IdentityError("airboss takes this connection for another key's", "Tell its admin.")
     return frame
 
@@ -168,10 +195,11 @@ def _denied(site: Site, signers: Sequence[Signer]) -> IdentityError:
     tried = ", ".join(f"{s.fingerprint} ({wire.plain(s.comment, 60) or 'no comment'})" for s in signers)
     return IdentityError(
         f"{site.address} knows none of your keys, or they are no longer valid there. Tried: {tried}",
-        "Send the public line of one (`pilot keys list` prints them, `pilot keys create` makes one) to the "
+        "Send the public line of one (`pilot keys list --public` prints them, `pilot keys create` makes one) to the "
         "site's admin, who binds it with: pilot-agent key add CLUSTER --role owner FILE.pub",
     )
 
 
 def identity_error(error: KeysError) -> PilotError:
-    return IdentityError(str(error), getattr(error, "hint", "") or "`pilot keys list` shows your keys.")
+    """An error of the user's keys, as one of ours."""
+    return IdentityError(error.message, error.hint or "`pilot keys list` shows your keys.")

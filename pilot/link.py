@@ -11,11 +11,12 @@ import asyncssh
 
 from keys import sshsig
 from keys.errors import KeysError
+from keys.identity import Signer
 from pilot import receipts, wire
 from pilot.channel import Channel, open_channel
 from pilot.client_config import Site
 from pilot.console_stream import ConsoleStream
-from pilot.dial import CONNECT_SECONDS, HELLO_SECONDS, Signer, identity_error, reach, say_hello
+from pilot.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, identity_error, reach, say_hello
 from pilot.errors import DeadlineError, IdentityError, UnreachableError, WireError
 from pilot.faults import error_of
 from pilot.records import AnyRecord, Grant
@@ -59,10 +60,11 @@ class Link:
         kept: receipts.Receipts | None = None,
         connect_seconds: float = CONNECT_SECONDS,
         call_seconds: float = CALL_SECONDS,
+        prompt: Prompt | None = None,
     ) -> Link:
         """Connect, make sure of the host key, authenticate, and say hello.
 
-        Receipts are checked always, and kept in `kept`.
+        Receipts are checked always, and kept in `kept`. `prompt` is what asks for the signers' passphrases.
 
         Raises:
             UnreachableError: nobody answers there in time, or no airboss.
@@ -71,14 +73,13 @@ class Link:
         """
         if not signers:
             raise IdentityError("there is no key to show", "`pilot keys create` makes one.")
-        connection, client = await reach(site, signers, known_hosts, connect_seconds)
+        connection, signer = await reach(site, signers, known_hosts, connect_seconds, prompt)
         try:
-            assert client.current is not None
-            hello = await say_hello(connection, client.current)
+            hello = await say_hello(connection, signer)
         except BaseException:
             connection.abort()
             raise
-        return cls(site, connection, client.current, hello, kept, call_seconds)
+        return cls(site, connection, signer, hello, kept, call_seconds)
 
     async def __aenter__(self) -> Link:
         return self
