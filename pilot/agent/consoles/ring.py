@@ -15,11 +15,11 @@ from pilot.wire import MAX_CONSOLE_CHUNK
 
 CAPACITY = 1024 * 1024
 """Bytes that are kept of each console."""
-_ALIGN = 4096
-"""Bytes in which a good place to begin is looked for."""
-_ALIGN_TRIES = 16
+_TRIES = 16
 _LINE_END = re.compile(rb"\n")
 _CURSOR_PLACED = re.compile(rb"(?=\x1b\[[0-9;]*[Hf])")
+_NEAR, _FAR = 4096, 16384
+"""Bytes in which a good place to begin is looked for: a line's end, and in a full-screen program."""
 
 
 class Entry(NamedTuple):
@@ -40,10 +40,17 @@ class _Piece(NamedTuple):
 class Ring:
     """Bytes in order of time; the oldest go when there are more than its capacity."""
 
-    __slots__ = ("_capacity", "_pieces", "_tail", "_tail_start", "_tracker")
+    __slots__ = ("_capacity", "_piece", "_pieces", "_tail", "_tail_start", "_tracker")
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, piece: int = MAX_CONSOLE_CHUNK) -> None:
+        """Empty.
+
+        Args:
+            capacity: bytes that are kept at least, once so many were printed.
+            piece: bytes that are dropped at once.
+        """
         self._capacity = capacity
+        self._piece = piece
         self._pieces: list[_Piece] = []
         self._tail = bytearray()
         self._tail_start = 0
@@ -64,10 +71,10 @@ class Ring:
         """Take what was printed."""
         taken = 0
         while taken < len(data):
-            piece = data[taken : taken + MAX_CONSOLE_CHUNK - len(self._tail)]
+            piece = data[taken : taken + self._piece - len(self._tail)]
             taken += len(piece)
             self._tail += piece
-            if len(self._tail) == MAX_CONSOLE_CHUNK:
+            if len(self._tail) == self._piece:
                 self._seal()
         while self._pieces and self.end - self._pieces[0].start - len(self._pieces[0].data) >= self._capacity:
             del self._pieces[0]
@@ -96,22 +103,27 @@ class Ring:
         """
         earliest = self.start if back is None else max(self.start, self.end - back)
         piece = next((piece for piece in self._pieces if piece.start >= earliest), None)
-        if piece is None:
-            piece = _Piece(self._tail_start, bytes(self._tail[:_ALIGN]), self._tracker)
-        if piece.start == 0:
+        start, before = (piece.start, piece.tracker) if piece else (self._tail_start, self._tracker)
+        if start == 0:
             return Entry(0, b"")
-        head = piece.data[:_ALIGN]
-        patterns = (
-            (_CURSOR_PLACED, _LINE_END) if piece.tracker.modes.full_screen else (_LINE_END, _CURSOR_PLACED)
-        )
-        for pattern in patterns:
-            tracker, fed = piece.tracker.copy(), 0
-            for match, _ in zip(pattern.finditer(head), range(_ALIGN_TRIES), strict=False):
+        head = self._head(start, _FAR)
+        looks = [(_LINE_END, _NEAR), (_CURSOR_PLACED, _NEAR)]
+        if before.modes.full_screen:
+            looks = [(_CURSOR_PLACED, min(_FAR, (self.end - start) // 4)), (_LINE_END, _NEAR)]
+        for pattern, within in looks:
+            tracker, fed = before.copy(), 0
+            for match, _ in zip(pattern.finditer(head, 0, within), range(_TRIES), strict=False):
                 tracker.feed(head[fed : match.end()])
                 fed = match.end()
                 if not tracker.pending:
-                    return Entry(piece.start + fed, tracker.modes.enter())
-        return Entry(piece.start, piece.tracker.modes.enter() + piece.tracker.pending)
+                    return Entry(start + fed, tracker.modes.enter())
+        return Entry(start, before.modes.enter() + before.pending)
+
+    def _head(self, start: int, size: int) -> bytes:
+        out = bytearray()
+        while len(out) < size and (data := self.read(start + len(out), size - len(out))):
+            out += data
+        return bytes(out)
 
     def _seal(self) -> None:
         before = self._pieces[-1].tracker if self._pieces else None

@@ -1,0 +1,103 @@
+"""Terminal modes: what is followed, against tmux as the judge."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilot.agent.consoles.modes import AT_REST, RESET, Modes
+from pilot.agent.consoles.tracker import ModeTracker
+from tests.agent.consoles.screen import Screen
+
+SEQUENCES = [
+    b"\x1b[1m", b"\x1b[31;44m", b"\x1b[0m", b"\x1b[m", b"\x1b[38;5;200m", b"\x1b[38;2;1;2;3m", b"\x1b[22;24m",
+    b"\x1b[4:3m", b"\x1b[7m", b"\x1b[27m", b"\x1b[0;32m", b"\x1b[39;49m", b"\x1b[1;0;33m", b"\x1b[3r", b"\x1b[r",
+    b"\x1b[5;20r", b"\x1b[1;10r", b"\x1b[?6h", b"\x1b[?6l", b"\x1b[?7l", b"\x1b[?7h", b"\x1b[?25l", b"\x1b[?25h",
+    b"\x1b[?1h", b"\x1b[?1l", b"\x1b=", b"\x1b>", b"\x1b[4h", b"\x1b[4l", b"\x1b[?1049h", b"\x1b[?1049l",
+    b"\x1b[?1000h", b"\x1b[?1002;1006h", b"\x1b[?1003h", b"\x1b[?1002l", b"\x1b[?1006l", b"\x1b[?2004h",
+    b"\x1b(0", b"\x1b(B", b"\x1b)0", b"\x0e", b"\x0f", b"\x1b7", b"\x1b8", b"\x1bc", b"\x1b[?12;25l",
+    b"text", b"\r\n", b"\x1b[H", b"\x1b[12;40H", b"\x1b[K", b"\x1b[2J", b"\x1b]0;\x1b\\", b"\x1b]2;title [31m\x07",
+    b"\x1bP+q544e\x1b\\", b"\xe2\x94\x80", b"\x1b[5n", b"\x1b[>c", b"\x1b[2 q", b"\x1bM", b"\x1b[3;9",
+]  # fmt: skip
+"""Pieces of streams; the last one is a sequence that is broken off by what follows."""
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
+    with Screen(tmp_path_factory.mktemp("screen")) as made:
+        yield made
+
+
+def modes_after(*pieces: bytes) -> Modes:
+    tracker = ModeTracker()
+    for piece in pieces:
+        tracker.feed(piece)
+    return tracker.modes
+
+
+@given(st.lists(st.sampled_from(SEQUENCES), max_size=30), st.data())
+def test_how_the_stream_is_cut_does_not_matter(pieces: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(pieces)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
+    edges = [0, *cuts, len(stream)]
+    whole, cut = ModeTracker(), ModeTracker()
+    whole.feed(stream)
+    for start, end in zip(edges, edges[1:], strict=False):
+        cut.feed(stream[start:end])
+    assert cut.modes == whole.modes, cut.modes.differences(whole.modes)
+    assert cut.pending == whole.pending
+
+
+@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from(SEQUENCES)), max_size=20))
+def test_any_bytes_are_taken_and_their_modes_can_be_entered_and_left(pieces: list[bytes]) -> None:
+    modes = modes_after(*pieces)
+    assert modes_after(modes.enter()) == modes
+    assert modes_after(modes.enter(), modes.leave()) == AT_REST
+    assert modes_after(*pieces, RESET) == AT_REST
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_tmux_agrees_on_the_modes_of_a_random_stream(screen: Screen, seed: int) -> None:
+    chance = random.Random(seed)
+    # Leaving the alternate screen restores origin mode and character sets, and a full reset leaves it,
+    # in xterm but not in tmux.
+    disputed = (b"?1049",) if seed % 2 else (b"?6", b"\x1b(", b"\x1b)", b"\x0e", b"\x0f", b"\x1bc")
+    pieces = [piece for piece in SEQUENCES[:-1] if not any(part in piece for part in disputed)]
+    stream = b"".join(chance.choices(pieces, k=40))
+    probe = b"\x1b[3;3Hqqq\x1b[4;4Hx"
+    # A screen with the modes that were followed, and the one that has seen it all, draw the same.
+    seen = screen.show(stream + b"\x1b[H\x1b[2J" + probe)
+    entered = screen.show(modes_after(stream).enter() + b"\x1b[H\x1b[2J" + probe)
+    assert entered == seen, stream
+
+
+def test_a_terminal_is_put_at_rest_from_any_state(screen: Screen) -> None:
+    stream = b"".join(SEQUENCES) + b"\x1b[?1049h\x1b[5;9r\x1b[?6h\x1b[4h\x0e\x1b)0\x1b[31m\x1b]2;broken off"
+    probe = b"\x1b[H\x1b[2Jqx\x1b[5;5Hqx"
+    assert screen.show(stream + RESET + probe) == screen.show(probe)
+
+
+def test_long_renditions_are_boiled_down() -> None:
+    tracker = ModeTracker()
+    for number in range(200):
+        tracker.feed(b"\x1b[38;5;%dm\x1b[48;2;1;%d;3m\x1b[1m\x1b[22m\x1b[4m" % (number, number))
+    assert len(tracker.modes.rendition) <= 16
+    assert modes_after(b"\x1b[4;38;5;199;48;2;1;199;3m" * 17) == modes_after(
+        b"\x1b[4;38;5;199;48;2;1;199;3m" * 18
+    )
+
+
+def test_a_control_string_without_end_is_bounded() -> None:
+    tracker = ModeTracker()
+    tracker.feed(b"\x1bPq")
+    for _ in range(100):
+        tracker.feed(b"#0~" * 10_000)
+    assert len(tracker.pending) <= 4096
+    tracker.feed(b"[31m\x1b\\\x1b[32m")
+    assert tracker.modes.rendition == (b"32",)
+    assert tracker.pending == b""
