@@ -195,8 +195,8 @@ def _denied(site: Site, signers: Sequence[Signer]) -> IdentityError:
     tried = ", ".join(f"{s.fingerprint} ({wire.plain(s.comment, 60) or 'no comment'})" for s in signers)
     return IdentityError(
         f"{site.address} knows none of your keys, or they are no longer valid there. Tried: {tried}",
-        "Send the public line of one (`pilot keys list --public` prints them, `pilot keys create` makes one) to the "
-        "site's admin, who binds it with: pilot-agent key add CLUSTER --role owner FILE.pub",
+        "Send the public line of one to the site's admin (`pilot keys list --public` prints them, "
+        "`pilot keys create` makes one), who binds it with: pilot-agent key add CLUSTER --role owner FILE.pub",
     )
 
 

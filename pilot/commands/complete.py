@@ -1,7 +1,7 @@
 """`pilot __complete WORD…`: what could stand where the cursor is, for the completion scripts.
 
-It walks the very parser of the command line, so that what is offered is what is taken. It never connects: node
-names are those that were last seen.
+It walks the very parser of the command line, so that what is offered is what is taken. It never connects:
+node names are those that were last seen.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ def candidates(words: list[str]) -> list[tuple[str, str]]:
     if spot.awaiting is None and typed.startswith("--") and "=" in typed:
         option, typed = typed.split("=", 1)
         spot.step(option)
-        offered = [(f"{option}={word}", about) for word, about in spot.offers("") if word.startswith(typed)]
-        return offered
+        return [(f"{option}={word}", about) for word, about in spot.offers("") if word.startswith(typed)]
     return [(word, about) for word, about in spot.offers(typed) if word.startswith(typed) or word == FILES]
 
 

@@ -33,9 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="in a pipe: stay after the end of the input until the guest was quiet for so long (2)",
     )
-    parser.add_argument(
-        "--no-replay", action="store_true", help="in a pipe: leave out what was printed before"
-    )
+    parser.add_argument("--no-replay", action="store_true", help="in a pipe: leave out what was before")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -30,8 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for verb in VERBS:
         if not verb.id.startswith("power."):
             continue
-        words = {"parents": [common_options()], "help": verb.help}
-        sub = verbs.add_parser(verb.label, description=verb.help[:1].upper() + verb.help[1:] + ".", **words)
+        description = verb.help[:1].upper() + verb.help[1:] + "."
+        sub = verbs.add_parser(
+            verb.label, help=verb.help, description=description, parents=[common_options()]
+        )
         sub.set_defaults(power=verb)
         sub.add_argument("targets", nargs="+", metavar="NODE", help=_NODES)
         for argument in verb.args:
@@ -86,9 +88,7 @@ class Power:
         """Ask if need be, do it, wait if wanted; the exit code."""
         confirmed = getattr(self._args, "yes", True)
         if not confirmed and not self._talk.asks:
-            raise UsageError(
-                f"{self._verb.label} is not done unasked, and nobody is here to ask", "Say --yes."
-            )
+            raise UsageError(f"{self._verb.label} is not done unasked, and nobody is here", "Say --yes.")
         if getattr(self._args, "console", False) and len(self._targets) != 1:
             raise UsageError("--console is for one node", "Attach to the others with `pilot console NODE`.")
         async with await self._context.connect() as link:
