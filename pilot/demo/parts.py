@@ -90,9 +90,7 @@ def static_busybox(root: Path) -> Path | None:
 
 
 def fetch(package: str, target: Path, wanted: tuple[str, ...]) -> None:
-    """Download a Debian package and unpack the files whose path has one of `wanted` in it.
-
-    Files named modules.builtin come along.
+    """Download a Debian package and `unpack` it.
 
     Raises:
         BackendError: apt does not know it, or the download failed.
@@ -101,19 +99,33 @@ def fetch(package: str, target: Path, wanted: tuple[str, ...]) -> None:
         # Without a sandbox user of its own: the folder is ours alone.
         _apt("apt-get", "-q", "-o", f"APT::Sandbox::User={_user()}", "download", package, folder=name)
         (archive,) = Path(name).glob("*.deb")
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
+        unpack(archive, target, wanted)
+
+
+def unpack(archive: Path, target: Path, wanted: tuple[str, ...]) -> None:
+    """Unpack the files of a Debian package whose path has one of `wanted` in it, and modules.builtin.
+
+    Raises:
+        BackendError: it is not a package, or has a file that would land outside of `target`.
+    """
+    with subprocess.Popen(
+        ["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as files:
                 for member in files:
                     if any(part in member.name for part in (*wanted, "/modules.builtin")):
                         content = files.extractfile(member)
                         if content is not None:
                             _place(target, member.name, content.read())
+        except tarfile.TarError as error:
+            raise BackendError(f"{archive.name} is not a Debian package: {error}") from None
 
 
 def _place(target: Path, name: str, data: bytes) -> None:
     path = target / PurePosixPath(name)
-    if path.is_absolute() and not path.resolve().is_relative_to(target.resolve()):
+    if not path.resolve().is_relative_to(target.resolve()):
         raise BackendError(f"a package has the file '{name}', which is outside of it")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
