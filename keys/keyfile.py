@@ -78,26 +78,27 @@ def read_key_file(path: Path) -> KeyFile | PublicKey:
         BadKeyError: its key is of a type that is not accepted, or too weak.
     """
     data = _read(path, private=True)
-    if b"PRIVATE KEY-----" not in data:
-        return parse_public_blob(parse_public_key(data.decode("utf-8", "replace"))[0])
-    beside = read_public_beside(path)
-    found = _OPENSSH.search(data)
-    if found is not None:
-        public, encrypted = _openssh_header(path, found[1])
-    else:
+    try:
+        if b"PRIVATE KEY-----" not in data:
+            return parse_public_blob(parse_public_key(data.decode("utf-8", "replace"))[0])
+        beside = read_public_beside(path)
+        found = _OPENSSH.search(data)
         encrypted = b"ENCRYPTED" in data
-        if beside is not None:
+        if found is not None:
+            public, encrypted = _openssh_header(found[1])
+        elif beside is not None:
             public = beside[0]
-        elif encrypted:
+        elif not encrypted:
+            public = parse_public_blob(asyncssh.import_private_key(data).public_data)
+        else:
             raise NoIdentityError(
                 f"{path} is encrypted and does not say which key it is",
                 f"Write its public half beside it: ssh-keygen -y -f {path} > {path}.pub",
             )
-        else:
-            try:
-                public = parse_public_blob(asyncssh.import_private_key(data).public_data)
-            except ValueError as error:
-                raise NoIdentityError(f"{path} is no private key that can be used: {error}") from None
+    except BadKeyError as error:
+        raise BadKeyError(f"{path}: {error.message}", error.hint) from None
+    except ValueError as error:  # BlobError is one, and whatever asyncssh raises
+        raise NoIdentityError(f"{path} is no private key that can be used: {error}") from None
     comment = beside[1] if beside is not None and beside[0] == public else ""
     return KeyFile(path, data, public, comment or str(path), encrypted)
 
@@ -160,7 +161,9 @@ def create_key(path: Path, passphrase: str | None, comment: str) -> str:
         raise NoIdentityError("the comment of a key is one line of printable text")
     key = asyncssh.generate_private_key("ssh-ed25519", comment=comment or None)
     private = (
-        key.export_private_key("openssh", passphrase, "aes256-ctr", "sha256", 2, BCRYPT_ROUNDS)
+        key.export_private_key(
+            "openssh", passphrase, "aes256-ctr", rounds=BCRYPT_ROUNDS, ignore_few_rounds=True
+        )
         if passphrase
         else key.export_private_key("openssh")
     )
@@ -249,19 +252,18 @@ def _read(path: Path, *, private: bool = False) -> bytes:
     return data
 
 
-def _openssh_header(path: Path, encoded: bytes) -> tuple[PublicKey, bool]:
-    """The public key and whether the private one is encrypted, from the clear part of OpenSSH's format."""
-    try:
-        reader = Reader(decode_base64(b"".join(encoded.split()).decode(), "the key file"))
-        if reader.raw(len(_MAGIC), "the key file") != _MAGIC:
-            raise BlobError("it is of another version")
-        encrypted = reader.string("the cipher") != b"none"
-        reader.string("the key derivation")
-        reader.string("its options")
-        if reader.uint32("the number of keys") != 1:
-            raise BlobError("it holds several keys")
-        return parse_public_blob(reader.string("the public key")), encrypted
-    except BlobError as error:
-        raise NoIdentityError(f"{path} is no private key that can be used: {error}") from None
-    except BadKeyError as error:
-        raise BadKeyError(f"{path}: {error.message}", error.hint) from None
+def _openssh_header(encoded: bytes) -> tuple[PublicKey, bool]:
+    """The public key and whether the private one is encrypted, from the clear part of OpenSSH's format.
+
+    Raises:
+        BlobError, BadKeyError: the file is damaged, or its key is not accepted.
+    """
+    reader = Reader(decode_base64(b"".join(encoded.split()).decode(), "the key file"))
+    if reader.raw(len(_MAGIC), "the key file") != _MAGIC:
+        raise BlobError("it is of another version")
+    encrypted = reader.string("the cipher") != b"none"
+    reader.string("the key derivation")
+    reader.string("its options")
+    if reader.uint32("the number of keys") != 1:
+        raise BlobError("it holds several keys")
+    return parse_public_blob(reader.string("the public key")), encrypted
