@@ -147,10 +147,7 @@ class Journal:
         return self._queue.qsize() + len(self._late)
 
     def _outcome(self, intent: int, result: object) -> Entry:
-        # Who and what are the intent's; repeating them would only give them a chance to differ.
-        return chain.entry(
-            self._clock(), "outcome", principal="", auth="airboss", result=result, intent=intent
-        )
+        return chain.outcome(self._clock(), intent, result)
 
     def _put(self, item: Entry) -> Future[Head]:
         if self._closed:

@@ -135,6 +135,11 @@ def entry(
     )
 
 
+def outcome(time: float, intent: int, result: object) -> Entry:
+    """The outcome of an intent. Who and what are the intent's: repeated, they could only differ."""
+    return entry(time, "outcome", principal="", auth="airboss", result=result, intent=intent)
+
+
 def _text(text: str) -> str:
     """Text that every database keeps as it is: PostgreSQL takes no NUL, UTF-8 no lone surrogate."""
     return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

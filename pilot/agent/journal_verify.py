@@ -111,7 +111,10 @@ def _request_problem(record: Record) -> str:
         return f"it says {record.verb}, but its signed request says {request.verb}"
     if request.cluster and request.cluster != record.cluster:
         return f"it says cluster {record.cluster}, but its signed request says {request.cluster}"
-    selectors = record.args.get("selectors")
+    try:
+        selectors = record.args.get("selectors")
+    except msgspec.MsgspecError:
+        return "its args are not JSON"
     if selectors is not None and selectors != list(request.targets):
         return "it names other targets than its signed request"
     return ""

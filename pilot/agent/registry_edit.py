@@ -18,6 +18,7 @@ from keys import sshsig
 from keys.signers import SignerLine
 from pilot.agent import journal_chain, schema
 from pilot.agent.database import Database
+from pilot.agent.journal_chain import Kind
 from pilot.agent.registry import SITE, ClusterEntry, SignerEntry, read_clusters, read_signers
 from pilot.agent.settings import NAME
 from pilot.errors import RefusedError, UsageError
@@ -162,12 +163,20 @@ class Editor:
                 )
         return gone
 
-    def note(
-        self, verb: str, cluster: str, targets: Iterable[str], args: Mapping[str, object], result: object
-    ) -> None:
-        """Journal something that was done elsewhere than in the database, such as tags on domains."""
+    def begin(self, verb: str, cluster: str, targets: Iterable[str], args: Mapping[str, object]) -> int:
+        """Journal what is about to be done elsewhere than in the database, such as tags on domains.
+
+        Returns:
+            The record's id, for `end`.
+        """
         with self._database.write() as connection:
-            self._event(connection, verb, cluster, targets, args, result)
+            return self._record(connection, "intent", verb, cluster, targets, args, None)
+
+    def end(self, intent: int, result: object) -> None:
+        """Journal what came of it."""
+        outcome = journal_chain.outcome(self._clock(), intent, result)
+        with self._database.write() as connection:
+            journal_chain.append(connection, [outcome])
 
     def _changed(
         self,
@@ -180,20 +189,21 @@ class Editor:
         result: object,
     ) -> None:
         connection.execute(schema.generation.update().values(value=schema.generation.c.value + 1))
-        self._event(connection, verb, cluster, targets, args, result)
+        self._record(connection, "event", verb, cluster, targets, args, result)
 
-    def _event(
+    def _record(
         self,
         connection: Connection,
+        kind: Kind,
         verb: str,
         cluster: str,
         targets: Iterable[str],
         args: Mapping[str, object],
         result: object,
-    ) -> None:
+    ) -> int:
         entry = journal_chain.entry(
             self._clock(),
-            "event",
+            kind,
             principal=self._actor.name,
             auth="admin",
             cluster=cluster,
@@ -202,7 +212,7 @@ class Editor:
             args={**args, "uid": self._actor.uid},
             result=result,
         )
-        journal_chain.append(connection, [entry])
+        return journal_chain.append(connection, [entry])[0].id
 
 
 def principal_of(line: SignerLine) -> str:
