@@ -1,1 +1,1 @@
-"""Hypervisors reached by a libvirt URI."""
+"""The libvirt provider: hosts reached by a libvirt URI, and the VMs on them."""

@@ -1,0 +1,141 @@
+"""One libvirt connection: opened in a thread of its own, watched, and closed for good.
+
+libvirt's open has no deadline: a hypervisor that accepts and then says nothing holds it for ever. So
+the caller waits as long as it likes and then lets go; an answer that comes later is closed unseen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import libvirt
+
+from pilot.backends.libvirt import eventloop
+
+KEEPALIVE_SECONDS = 1
+KEEPALIVE_COUNT = 3
+"""A daemon that stops answering is noticed after KEEPALIVE_SECONDS * (KEEPALIVE_COUNT + 1)."""
+
+CLOSE_REASONS = {
+    libvirt.VIR_CONNECT_CLOSE_REASON_ERROR: "the connection failed",
+    libvirt.VIR_CONNECT_CLOSE_REASON_EOF: "libvirtd closed the connection",
+    libvirt.VIR_CONNECT_CLOSE_REASON_KEEPALIVE: "libvirtd stopped answering",
+    libvirt.VIR_CONNECT_CLOSE_REASON_CLIENT: "closed by us",
+}
+
+
+class Connection:
+    """An open libvirt connection."""
+
+    def __init__(self, raw: Any) -> None:
+        """Made by `open_blocking` only."""
+        self.raw = raw
+        self.alive = True
+        self.kind = ""
+        """The driver: `QEMU`, `Test`, …"""
+        self._lost: Callable[[str], None] | None = None
+        self._lock = threading.Lock()
+        self._watched = False
+
+    def on_lost(self, lost: Callable[[str], None]) -> None:
+        """Have `lost` called, once, from libvirt's thread, with why, when the connection ends by itself."""
+        with self._lock:
+            self._lost = lost
+            late = not self.alive
+        if late:
+            self._tell("the connection failed")
+
+    def close(self) -> None:
+        """Close it. Blocks, on a daemon that does not answer for some seconds; may be called twice."""
+        with self._lock:
+            raw, self.raw = self.raw, None
+            self.alive, self._lost = False, None
+        if raw is None:
+            return
+        if self._watched:
+            with contextlib.suppress(libvirt.libvirtError):
+                raw.unregisterCloseCallback()
+        with contextlib.suppress(libvirt.libvirtError):
+            raw.close()
+
+    def watch(self) -> None:
+        """Ask for keepalive and to be told of the end; drivers inside this process know neither."""
+        with contextlib.suppress(libvirt.libvirtError):
+            self.raw.registerCloseCallback(self._closed, None)
+            self._watched = True
+        with contextlib.suppress(libvirt.libvirtError):
+            self.raw.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
+
+    def _closed(self, _raw: Any, reason: int, _opaque: None) -> None:
+        with self._lock:
+            self.alive = False
+        self._tell(CLOSE_REASONS.get(reason, "the connection failed"))
+
+    def _tell(self, why: str) -> None:
+        with self._lock:
+            lost, self._lost = self._lost, None
+        if lost is not None:
+            lost(why)
+
+
+def open_blocking(uri: str) -> Connection:
+    """Open a connection; may block for ever.
+
+    Raises:
+        libvirt.libvirtError: it cannot be opened.
+    """
+    eventloop.start()
+    connection = Connection(libvirt.open(uri))
+    connection.watch()
+    try:
+        connection.kind = connection.raw.getType()
+    except libvirt.libvirtError:
+        connection.close()
+        raise
+    return connection
+
+
+def open_in_thread(uri: str) -> asyncio.Future[Connection]:
+    """Open a connection in a daemon thread of its own.
+
+    A future that is cancelled leaves the thread to itself: it closes what it may still get.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Connection] = loop.create_future()
+
+    def settle(connection: Connection | None, error: BaseException | None) -> None:
+        if future.done():
+            if connection is not None:
+                in_thread(connection.close)
+        elif connection is not None:
+            future.set_result(connection)
+        else:
+            assert error is not None
+            future.set_exception(error)
+
+    def attempt() -> None:
+        connection: Connection | None = None
+        error: BaseException | None = None
+        try:
+            connection = open_blocking(uri)
+        except Exception as failure:
+            error = failure
+        try:
+            loop.call_soon_threadsafe(settle, connection, error)
+        except RuntimeError:  # the loop ended meanwhile
+            if connection is not None:
+                connection.close()
+
+    threading.Thread(target=attempt, name="libvirt-open", daemon=True).start()
+    return future
+
+
+def in_thread(function: Callable[[], None]) -> threading.Thread:
+    """Run what may block, such as closing, without waiting for it."""
+    thread = threading.Thread(target=function, name="libvirt-close", daemon=True)
+    thread.start()
+    return thread

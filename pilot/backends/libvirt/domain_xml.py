@@ -1,0 +1,213 @@
+"""What a domain's XML says, and the XML of a domain that boots from the network.
+
+Pure functions. The format is libvirt's (https://libvirt.org/formatdomain.html). The XML comes from
+libvirtd, so guests and tenants cannot write it; still nothing in it may stop the watch of a host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import xml.etree.ElementTree as ET
+
+import msgspec
+
+from pilot.errors import BackendError
+from pilot.records import Nic
+
+NAMESPACE = "https://rocksclusters.org/ns/pilot/1"
+"""Namespace of the membership element in a domain's metadata; libvirt keeps one element for each."""
+PREFIX = "pilot"
+INSTALL_NAMESPACE = "https://rocksclusters.org/ns/pilot-install/1"
+"""Namespace of the marker that a running domain was started to boot from the network, once."""
+
+MAX_XML = 4 * 1024 * 1024
+_SOURCES = ("bridge", "network", "dev", "portgroup", "name")
+_KIB = {
+    "b": 1 / 1024, "bytes": 1 / 1024, "kb": 1000 / 1024, "k": 1, "kib": 1, "mb": 1e6 / 1024, "m": 1024,
+    "mib": 1024, "gb": 1e9 / 1024, "g": 1024**2, "gib": 1024**2, "tb": 1e12 / 1024, "t": 1024**3,
+    "tib": 1024**3,
+}  # fmt: skip
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """Which cluster a domain belongs to, and as which node."""
+
+    cluster: str
+    node: str
+    appliance: str = ""
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What a domain's XML says."""
+
+    uuid: str
+    name: str
+    membership: Membership | None = None
+    nics: tuple[Nic, ...] = ()
+    vcpus: int = 0
+    memory: int = 0
+    """KiB."""
+    serial: bool = False
+    installing: bool = False
+    """Whether it runs from the network until its next reboot."""
+
+
+def read(text: str, uuid: str = "", name: str = "") -> Facts:
+    """What a domain's XML says; from XML that cannot be read, what is known of it anyway.
+
+    Args:
+        text: the XML.
+        uuid: taken if the XML does not say.
+        name: likewise.
+    """
+    root = _parse(text)
+    if root is None:
+        return Facts(uuid=uuid, name=name or uuid)
+    return Facts(
+        uuid=(root.findtext("uuid") or uuid).strip(),
+        name=(root.findtext("name") or name).strip(),
+        membership=_membership(root),
+        nics=tuple(_nic(element) for element in root.iterfind("devices/interface")),
+        vcpus=_vcpus(root),
+        memory=_memory(root),
+        serial=_serial(root),
+        installing=root.find(f"metadata/{{{INSTALL_NAMESPACE}}}install") is not None,
+    )
+
+
+def install_xml(inactive: str) -> str:
+    """The XML of the same domain, to be started once from the network.
+
+    Network cards come first in the boot order and disks after them, in the order they had; a kernel
+    given directly is taken out. A reset ends the domain, so that whoever started it can start it again
+    from its own definition; nothing of this is written to that definition.
+
+    Raises:
+        BackendError: the XML cannot be read, or the domain has no network card.
+    """
+    root = _parse(inactive)
+    if root is None:
+        raise BackendError("the domain's XML cannot be read", "Look at `virsh dumpxml` on the host.")
+    cards = root.findall("devices/interface")
+    if not cards:
+        raise BackendError("the node has no network card to boot from")
+    disks = root.findall("devices/disk")
+    kind = {"hd": "disk", "cdrom": "cdrom", "fd": "floppy"}
+    wanted = [kind.get(boot.get("dev", ""), "") for boot in root.findall("os/boot")]
+    cards.sort(key=_boot_order)
+    disks.sort(key=lambda disk: (_boot_order(disk), _rank(disk.get("device", "disk"), wanted)))
+    _strip_boot(root)
+    for order, device in enumerate((*cards, *disks), 1):
+        ET.SubElement(device, "boot", {"order": str(order)})
+    _set(root, "on_reboot", "destroy")
+    metadata = root.find("metadata")
+    if metadata is None:
+        metadata = ET.SubElement(root, "metadata")
+    ET.SubElement(metadata, f"{{{INSTALL_NAMESPACE}}}install")
+    ET.register_namespace(PREFIX, NAMESPACE)
+    ET.register_namespace("install", INSTALL_NAMESPACE)
+    return ET.tostring(root, encoding="unicode")
+
+
+def membership_xml(membership: Membership) -> str:
+    """The element that setMetadata takes.
+
+    Raises:
+        BackendError: a name holds characters that XML cannot.
+    """
+    attributes = {"cluster": membership.cluster, "node": membership.node}
+    if membership.appliance:
+        attributes["appliance"] = membership.appliance
+    if not all(value.isprintable() for value in attributes.values()):
+        raise BackendError("a name of the membership holds control characters")
+    return ET.tostring(ET.Element("member", attributes), encoding="unicode")
+
+
+def _parse(text: str) -> ET.Element | None:
+    # libvirt never writes a document type, and entities are what XML's bombs are made of.
+    if len(text) > MAX_XML or "<!DOCTYPE" in text or "<!ENTITY" in text:
+        return None
+    with contextlib.suppress(ET.ParseError, ValueError, RecursionError):
+        return ET.fromstring(text)  # noqa: S314
+    return None
+
+
+def _membership(root: ET.Element) -> Membership | None:
+    element = root.find(f"metadata/{{{NAMESPACE}}}member")
+    if element is None or not element.get("cluster") or not element.get("node"):
+        return None
+    return Membership(element.get("cluster", ""), element.get("node", ""), element.get("appliance", ""))
+
+
+def _nic(interface: ET.Element) -> Nic:
+    mac, source, model = interface.find("mac"), interface.find("source"), interface.find("model")
+    tag = interface.find("vlan/tag")
+    plugged = "" if source is None else next((source.get(a, "") for a in _SOURCES if source.get(a)), "")
+    return Nic(
+        mac="" if mac is None else mac.get("address", "").lower(),
+        network=plugged,
+        vlan=None if tag is None else _number(tag.get("id", "")),
+        model="" if model is None else model.get("type", ""),
+    )
+
+
+def _vcpus(root: ET.Element) -> int:
+    element = root.find("vcpu")
+    if element is None:
+        return 0
+    return _number(element.get("current", "") or element.text or "") or 0
+
+
+def _memory(root: ET.Element) -> int:
+    element = root.find("currentMemory")
+    if element is None:
+        element = root.find("memory")
+    if element is None:
+        return 0
+    return int((_number(element.text or "") or 0) * _KIB.get(element.get("unit", "KiB").lower(), 1))
+
+
+def _serial(root: ET.Element) -> bool:
+    """Whether openConsole without a device name finds something to open.
+
+    libvirt takes the first console, or else the first serial port; its stream can serve only those whose
+    other end is not a file, socket or nothing.
+    """
+    for path in ("devices/console", "devices/serial"):
+        element = root.find(path)
+        if element is not None:
+            return element.get("type") in ("pty", "unix", "dev")
+    return False
+
+
+def _boot_order(device: ET.Element) -> int:
+    boot = device.find("boot")
+    order = None if boot is None else _number(boot.get("order", ""))
+    return 1_000_000 if order is None else order
+
+
+def _rank(kind: str, wanted: list[str]) -> int:
+    return wanted.index(kind) if kind in wanted else len(wanted)
+
+
+def _strip_boot(root: ET.Element) -> None:
+    system = root.find("os")
+    if system is not None:
+        for tag in ("boot", "kernel", "initrd", "cmdline", "dtb"):
+            for element in system.findall(tag):
+                system.remove(element)
+    for device in root.iterfind("devices/*"):
+        for boot in device.findall("boot"):
+            device.remove(boot)
+
+
+def _set(root: ET.Element, tag: str, text: str) -> None:
+    element = root.find(tag)
+    if element is None:
+        element = ET.SubElement(root, tag)
+    element.text = text
+
+
+def _number(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None

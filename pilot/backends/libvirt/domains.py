@@ -1,0 +1,196 @@
+"""What is known of one host's domains, and how events and snapshots change it. No libvirt calls.
+
+Events arrive as they happen; a snapshot was read over some time by another thread. A snapshot therefore
+never overrides what an event said after its reading began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import libvirt
+import msgspec
+
+from pilot.backends.libvirt.domain_xml import Facts
+from pilot.records import Node, NodeState
+
+Follow = Literal["", "details", "state"]
+"""What an event leaves to be read: nothing, everything of the domain, or its state."""
+
+_STATES: dict[int, NodeState] = {
+    libvirt.VIR_DOMAIN_NOSTATE: "unknown",
+    libvirt.VIR_DOMAIN_RUNNING: "on",
+    libvirt.VIR_DOMAIN_BLOCKED: "on",
+    libvirt.VIR_DOMAIN_PAUSED: "paused",
+    libvirt.VIR_DOMAIN_SHUTDOWN: "stopping",
+    libvirt.VIR_DOMAIN_SHUTOFF: "off",
+    libvirt.VIR_DOMAIN_CRASHED: "crashed",
+    libvirt.VIR_DOMAIN_PMSUSPENDED: "suspended",
+}
+
+_EVENTS: dict[int, NodeState] = {
+    libvirt.VIR_DOMAIN_EVENT_STARTED: "on",
+    libvirt.VIR_DOMAIN_EVENT_SUSPENDED: "paused",
+    libvirt.VIR_DOMAIN_EVENT_RESUMED: "on",
+    libvirt.VIR_DOMAIN_EVENT_STOPPED: "off",
+    libvirt.VIR_DOMAIN_EVENT_SHUTDOWN: "stopping",
+    libvirt.VIR_DOMAIN_EVENT_PMSUSPENDED: "suspended",
+    libvirt.VIR_DOMAIN_EVENT_CRASHED: "crashed",
+}
+
+
+def state_of(state: int, reason: int) -> NodeState:
+    """Our word for libvirt's state and reason."""
+    if state == libvirt.VIR_DOMAIN_SHUTOFF and reason == libvirt.VIR_DOMAIN_SHUTOFF_CRASHED:
+        return "crashed"
+    if state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_STARTING_UP:
+        return "off"  # QEMU is being started: it is on once libvirt says so
+    return _STATES.get(state, "unknown")
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One domain as a snapshot found it. `facts` is None if only its state was read."""
+
+    uuid: str
+    name: str
+    state: NodeState
+    persistent: bool = True
+    facts: Facts | None = None
+
+
+class Entry:
+    """One domain."""
+
+    __slots__ = ("facts", "hung_ms", "persistent", "seq", "since", "state")
+
+    def __init__(self, facts: Facts, state: NodeState, since: float, persistent: bool) -> None:
+        self.facts = facts
+        self.state = state
+        self.since = since
+        self.persistent = persistent
+        self.hung_ms: int | None = None
+        self.seq = 0
+        """Number of the last event that set the state."""
+
+
+class Domains:
+    """All domains of one host, and the records that are made of them."""
+
+    def __init__(self, host: str, clock: Callable[[], float]) -> None:
+        self._host = host
+        self._clock = clock
+        self._entries: dict[str, Entry] = {}
+        self._stale_since: float | None = None
+        self.seq = 0
+        """Number of the last event; a snapshot notes it before its reading begins."""
+
+    def __contains__(self, uuid: str) -> bool:
+        return uuid in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, uuid: str) -> Entry | None:
+        """What is known of a domain."""
+        return self._entries.get(uuid)
+
+    def running(self) -> list[str]:
+        """The domains that have a QEMU process which should answer."""
+        return [uuid for uuid, entry in self._entries.items() if entry.state in ("on", "paused", "suspended")]
+
+    def nodes(self) -> list[Node]:
+        """All records."""
+        return [self.node(uuid) for uuid in self._entries]
+
+    def node(self, uuid: str) -> Node:
+        """The record of a domain that is known."""
+        entry = self._entries[uuid]
+        facts, member = entry.facts, entry.facts.membership
+        return Node(
+            id=uuid,
+            name=facts.name if member is None else member.node,
+            cluster="" if member is None else member.cluster,
+            appliance="" if member is None else member.appliance,
+            host=self._host,
+            domain=facts.name,
+            state=entry.state,
+            since=entry.since,
+            stale_since=self._stale_since,
+            hung_ms=entry.hung_ms,
+            nics=facts.nics,
+            vcpus=facts.vcpus,
+            memory=facts.memory,
+            serial=facts.serial,
+        )
+
+    def stale(self, since: float | None) -> list[Node]:
+        """Mark all as not known any more since then, or as known again; gives the records that changed."""
+        if self._stale_since == since:
+            return []
+        self._stale_since = since
+        if since is not None:
+            for entry in self._entries.values():
+                entry.hung_ms = None
+        return self.nodes()
+
+    def lifecycle(self, uuid: str, event: int, detail: int) -> tuple[bool, Follow]:
+        """Take a lifecycle event; whether the record changed, and what is to be read."""
+        self.seq += 1
+        entry = self._entries.get(uuid)
+        if event in (libvirt.VIR_DOMAIN_EVENT_DEFINED, libvirt.VIR_DOMAIN_EVENT_UNDEFINED) or entry is None:
+            return False, "details"
+        follow: Follow = ""
+        state = _EVENTS.get(event)
+        if state is None:
+            return False, "state"
+        if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
+            # The definition for the next start may be another one, and a transient domain is gone.
+            follow = "details"
+            if detail == libvirt.VIR_DOMAIN_EVENT_STOPPED_CRASHED:
+                state = "crashed"
+        elif event == libvirt.VIR_DOMAIN_EVENT_STARTED:
+            follow = "details"
+        entry.seq = self.seq
+        return self._enter(entry, state), follow
+
+    def see(self, seen: Seen, seq: int) -> bool:
+        """Take what was read of a domain, the reading having begun after event number `seq`."""
+        entry = self._entries.get(seen.uuid)
+        if entry is None:
+            facts = seen.facts or Facts(uuid=seen.uuid, name=seen.name)
+            self._entries[seen.uuid] = Entry(facts, seen.state, self._clock(), seen.persistent)
+            return True
+        changed = False
+        entry.persistent = seen.persistent
+        if seen.facts is not None and seen.facts != entry.facts:
+            entry.facts = seen.facts
+            changed = True
+        if entry.seq <= seq:
+            changed |= self._enter(entry, seen.state)
+        return changed
+
+    def hung(self, uuid: str, milliseconds: int | None) -> bool:
+        """Note for how long QEMU has not answered; whether the record changed."""
+        entry = self._entries.get(uuid)
+        if entry is None or entry.hung_ms == milliseconds:
+            return False
+        entry.hung_ms = milliseconds
+        return True
+
+    def remove(self, uuids: Iterable[str]) -> list[str]:
+        """Forget domains; gives those that were known."""
+        return [uuid for uuid in uuids if self._entries.pop(uuid, None) is not None]
+
+    def absent(self, present: set[str]) -> list[str]:
+        """Those that a snapshot of the whole host did not find."""
+        return [uuid for uuid in self._entries if uuid not in present]
+
+    def _enter(self, entry: Entry, state: NodeState) -> bool:
+        if entry.state == state:
+            return False
+        entry.state = state
+        entry.since = self._clock()
+        if state not in ("on", "paused", "suspended", "stopping"):
+            entry.hung_ms = None
+        return True

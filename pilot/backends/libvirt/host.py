@@ -1,0 +1,313 @@
+"""The watch of one host: connection, events, inventory; what is lost is found again.
+
+The connection carries the events; calls that read go through it too, by the lanes of this watch, which
+open further connections only if one domain's lock holds them up (libvirtd keeps it while it ends a hung
+QEMU). Whatever a call meets, events go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+import libvirt
+
+from pilot.backends.libvirt import connection, reading
+from pilot.backends.libvirt.connection import Connection
+from pilot.backends.libvirt.domains import Domains, Seen
+from pilot.backends.libvirt.events import Changed, Event, Events, Lifecycle
+from pilot.backends.libvirt.faults import hint, words
+from pilot.backends.libvirt.lane import Lanes
+from pilot.backends.libvirt.settings import HostAddress, Settings
+from pilot.errors import PilotError, UnreachableError
+from pilot.records import Host, HostState, Node
+
+log = logging.getLogger(__name__)
+
+CHUNK = 250
+"""Domains whose XML is read in one call of a lane's thread, on a load."""
+Listener = Callable[[Event], None]
+
+
+class HostWatch:
+    """One host. Everything runs on the asyncio loop, except what its lanes' threads call."""
+
+    def __init__(
+        self,
+        address: HostAddress,
+        settings: Settings,
+        *,
+        clock: Callable[[], float],
+        rng: Callable[[], float],
+        tell_host: Callable[[Host], None],
+        tell_nodes: Callable[[HostWatch, list[Node]], None],
+        tell_gone: Callable[[HostWatch, list[str]], None],
+    ) -> None:
+        self.address = address
+        self.domains = Domains(address.name, clock)
+        self.kind = ""
+        """The driver: `QEMU`, `Test`; empty before the host was up for the first time."""
+        self.listeners: set[Listener] = set()
+        """Told of every event, after the inventory was."""
+        self.lanes: Lanes | None = None
+        """For calls that read; None while the host is down."""
+        self.record = Host(f"host:{address.name}", address.name, address.uri, "connecting", clock())
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+        self._tell_host = tell_host
+        self._tell_nodes = tell_nodes
+        self._tell_gone = tell_gone
+        self._dirty: set[str] = set()
+        self._states_dirty = False
+        self._wake = asyncio.Event()
+        self._retry = asyncio.Event()
+
+    def check_up(self, doing: str) -> None:
+        """Raise UnreachableError, with since when and why, unless the host is up."""
+        if self.record.state != "up":
+            seconds = max(0, self._clock() - self.record.since)
+            raise UnreachableError(
+                f"{doing} failed: host {self.address.name} has been {self.record.state} for {seconds:.0f} s"
+                + (f" ({self.record.detail})" if self.record.detail else ""),
+                hint(self.record.detail) or "airboss reconnects by itself; look at libvirtd on that host.",
+            )
+
+    def hung(self, uuid: str, milliseconds: int | None) -> None:
+        """Note, and tell, for how long a domain's QEMU has not answered."""
+        if self.domains.hung(uuid, milliseconds):
+            self._tell_nodes(self, [self.domains.node(uuid)])
+
+    def refresh(self, uuid: str) -> None:
+        """Have everything about a domain read anew."""
+        self._dirty.add(uuid)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        self._tell_host(self.record)
+        delay = self._settings.backoff_first
+        while True:
+            self._retry.clear()
+            why = await self._session()
+            if why is None:  # it was up: whatever ended it, try again at once
+                delay = self._settings.backoff_first
+            await asyncio.sleep(delay * (0.5 + self._rng() / 2))
+            delay = min(delay * 2, self._settings.backoff_last)
+
+    # --- one connection's life ------------------------------------------------------------------
+
+    async def _session(self) -> str | None:
+        """Connect, and watch until it is lost; gives why it did not come up, or None if it did."""
+        try:
+            opened = await self._open()
+        except Exception as error:
+            self._down(words(error))
+            return self.record.detail
+        loop = asyncio.get_running_loop()
+        lost: asyncio.Future[str] = loop.create_future()
+        events = Events(loop, self._take, self._overflowed)
+        opened.on_lost(lambda why: _settle_soon(loop, lost, why))
+        lanes = Lanes(
+            self.address.name, self.address.uri, purpose="watch", spare=3, first=opened,
+            open_deadline=self._settings.open_deadline,
+        )  # fmt: skip
+        work: asyncio.Task[None] | None = None
+        try:
+            work = asyncio.create_task(self._work(lanes, events, opened))
+            await asyncio.wait((work, lost), return_when=asyncio.FIRST_COMPLETED)
+            if lost.done():
+                why = lost.result()
+            else:
+                failure = work.exception()
+                why = words(_first(failure)) if failure is not None else "the watch ended"
+            was_up = self.record.state == "up"
+            self._down(why)
+            return None if was_up else why
+        finally:
+            self.lanes = None
+            if work is not None:
+                work.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await work
+            lanes.close(f"the connection to host {self.address.name} was lost")
+            _let_go(events, opened)
+
+    async def _open(self) -> Connection:
+        """Wait for a connection for as long as it takes, saying so when that is too long.
+
+        A daemon that accepts and stays silent is not asked a second time before a minute is over: the
+        first attempt succeeds, or fails, as soon as it comes to itself.
+        """
+        future = connection.open_in_thread(self.address.uri)
+        try:
+            async with asyncio.timeout(self._settings.open_deadline):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            self._down("libvirtd accepts connections but does not answer")
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        try:
+            async with asyncio.timeout(60):
+                return await future
+        except TimeoutError:
+            raise UnreachableError("libvirtd accepts connections but does not answer") from None
+
+    async def _work(self, lanes: Lanes, events: Events, opened: Connection) -> None:
+        query = self._settings.query
+        await lanes.call("asking for events", lambda raw: events.register(raw, opened.kind), query)
+        library, hypervisor = await lanes.call("asking for versions", reading.about, query)
+        self.kind = opened.kind
+        await self._load(lanes)
+        self.lanes = lanes
+        self._host_is("up", "", library, hypervisor)
+        self._tell_nodes(self, self.domains.stale(None))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(lanes, group))
+            group.create_task(self._heal(lanes))
+
+    async def _heal(self, lanes: Lanes) -> None:
+        """Read states now and then, and everything more rarely, in case an event went missing."""
+        last_reload = self._clock()
+        while True:
+            await asyncio.sleep(self._settings.reconcile * (0.75 + self._rng() / 2))
+            if self._clock() - last_reload <= self._settings.reload:
+                await self._states(lanes)
+                continue
+            last_reload = self._clock()
+            with self._forgiving():
+                await self._load(lanes)
+
+    async def _load(self, lanes: Lanes) -> None:
+        """Read everything: states in bulk, then XML by several threads at once."""
+        seq = self.domains.seq
+        seen = await lanes.call("listing domains", reading.states, self._settings.query)
+        self._forget(self.domains.absent({one.uuid for one in seen}))
+
+        async def part(some: list[Seen]) -> None:
+            read = await lanes.call(
+                "reading domains", lambda raw: reading.facts(raw, some), self._settings.query
+            )
+            self._show(one.uuid for one in read if self.domains.see(one, seq))
+
+        parts = (seen[start : start + CHUNK] for start in range(0, len(seen), CHUNK))
+        await asyncio.gather(*(part(some) for some in parts))
+
+    async def _states(self, lanes: Lanes) -> None:
+        seq = self.domains.seq
+        with self._forgiving():
+            seen = await lanes.call("reading states", reading.states, self._settings.query)
+            # A domain that is not known yet shows itself with its details, not before.
+            self._dirty.update(one.uuid for one in seen if one.uuid not in self.domains)
+            self._dirty.update(self.domains.absent({one.uuid for one in seen}))
+            self._show(one.uuid for one in seen if one.uuid in self.domains and self.domains.see(one, seq))
+            if self._dirty:
+                self._wake.set()
+
+    async def _follow(self, lanes: Lanes, group: asyncio.TaskGroup) -> None:
+        """Read what events left to be read."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._states_dirty:
+                self._states_dirty = False
+                group.create_task(self._states(lanes))
+            dirty, self._dirty = list(self._dirty), set()
+            size = max(1, min(50, len(dirty) // 4))
+            # Not waited for: a domain whose lock is held must not keep news of others waiting.
+            for at in range(0, len(dirty), size):
+                group.create_task(self._details(lanes, dirty[at : at + size]))
+
+    async def _details(self, lanes: Lanes, uuids: list[str]) -> None:
+        seq = self.domains.seq
+        with self._forgiving():
+            found, gone = await lanes.call(
+                "reading domains", lambda raw: reading.details(raw, uuids), self._settings.query
+            )
+            self._show(one.uuid for one in found if self.domains.see(one, seq))
+            self._forget(gone)
+
+    @contextlib.contextmanager
+    def _forgiving(self) -> Iterator[None]:
+        """A reading that fails is made good by the next one; a lost connection is told by libvirt."""
+        try:
+            yield
+        except (PilotError, libvirt.libvirtError) as error:
+            log.info("host %s: %s", self.address.name, error)
+
+    # --- what changes ---------------------------------------------------------------------------
+
+    def _take(self, batch: list[Event]) -> None:
+        changed: dict[str, None] = {}
+        for event in batch:
+            if isinstance(event, Lifecycle):
+                shows, follow = self.domains.lifecycle(event.uuid, event.event, event.detail)
+                if shows:
+                    changed[event.uuid] = None
+                if follow:
+                    self._dirty.add(event.uuid)
+            elif isinstance(event, Changed):
+                self._dirty.add(event.uuid)
+        self._show(changed)
+        for event in batch:
+            for listener in tuple(self.listeners):
+                listener(event)
+        if self._dirty:
+            self._wake.set()
+
+    def _overflowed(self) -> None:
+        self._states_dirty = True
+        self._wake.set()
+
+    def _show(self, uuids: Iterable[str]) -> None:
+        if nodes := [self.domains.node(uuid) for uuid in uuids]:
+            self._tell_nodes(self, nodes)
+
+    def _forget(self, uuids: list[str]) -> None:
+        if gone := self.domains.remove(uuids):
+            self._tell_gone(self, gone)
+
+    def _down(self, why: str) -> None:
+        if self.record.state != "down":
+            log.warning("host %s is down: %s", self.address.name, why)
+            self._host_is("down", why)
+            if nodes := self.domains.stale(self.record.since):
+                self._tell_nodes(self, nodes)
+        elif self.record.detail != why:
+            self._host_is("down", why)
+
+    def _host_is(self, state: HostState, detail: str, library: str = "", hypervisor: str = "") -> None:
+        old = self.record
+        self.record = Host(
+            old.id, old.name, old.uri, state,
+            old.since if old.state == state else self._clock(),
+            detail, library or old.libvirt, hypervisor or old.hypervisor,
+        )  # fmt: skip
+        self._tell_host(self.record)
+
+
+def _first(error: BaseException) -> BaseException:
+    """What is inside the groups that task groups wrap errors in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _settle_soon(loop: asyncio.AbstractEventLoop, future: asyncio.Future[str], why: str) -> None:
+    def settle() -> None:
+        if not future.done():
+            future.set_result(why)
+
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(settle)
+
+
+def _let_go(events: Events, opened: Connection) -> None:
+    def close() -> None:
+        events.deregister()
+        opened.close()
+
+    connection.in_thread(close)

@@ -1,0 +1,139 @@
+"""Finding the QEMU that does not answer.
+
+virDomainGetControlInfo tells, without QEMU's help, for how long a call has been waiting for a monitor,
+but only while some call does. So each running domain is asked one small question now and then, on lanes
+of their own: a question that stays unanswered holds one thread, and no domain is asked a second one
+meanwhile. libvirt's NOWAIT sees to it that a domain somebody else is working on is not waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import libvirt
+
+from pilot.backends.libvirt.host import HostWatch
+from pilot.backends.libvirt.lane import Lanes
+from pilot.backends.libvirt.settings import Settings
+from pilot.errors import PilotError
+
+TICK = 0.25
+REPEAT = 0.8
+"""Between two looks at a domain that does not answer."""
+OUTSTANDING = 16
+"""Questions without an answer on one host at most; a hung VM beyond is named when somebody asks it."""
+CONTROL_DEADLINE = 15.0
+"""Longer than libvirt holds a domain's lock while it ends a hung QEMU (11.6 s)."""
+NEVER = 1e9
+
+
+def ask(raw: Any, uuid: str, hung_after: float) -> int | None:
+    """Ask a domain's QEMU something; blocks for as long as it does not answer.
+
+    Returns:
+        None once it answered, or the milliseconds that another call has been waiting for it.
+    """
+    domain = raw.lookupByUUIDString(uuid)
+    if waiting := _waiting(domain, hung_after):
+        return waiting
+    raw.domainListGetStats(
+        [domain], libvirt.VIR_DOMAIN_STATS_BLOCK, libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+    )
+    return None
+
+
+def control(raw: Any, uuid: str, hung_after: float) -> int | None:
+    """For how many milliseconds a call has been waiting for a domain's QEMU, if for too long."""
+    return _waiting(raw.lookupByUUIDString(uuid), hung_after)
+
+
+def _waiting(domain: Any, hung_after: float) -> int | None:
+    state, _details, milliseconds = domain.controlInfo()
+    if state == libvirt.VIR_DOMAIN_CONTROL_OCCUPIED and milliseconds >= hung_after * 1000:
+        return int(milliseconds)
+    return None
+
+
+class HungWatch:
+    """Asks the domains of one host, and notes in its watch which do not answer."""
+
+    def __init__(
+        self,
+        watch: HostWatch,
+        lanes: Lanes,
+        settings: Settings,
+        rng: Callable[[], float],
+        ending: Callable[[str], bool],
+    ) -> None:
+        """`ending` tells whether we are ending a domain's QEMU ourselves."""
+        self._watch = watch
+        self._lanes = lanes
+        self._settings = settings
+        self._rng = rng
+        self._ending = ending
+        self._due: dict[str, float] = {}
+        self._out: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await asyncio.sleep(TICK)
+                if self._watch.record.state == "up" and self._watch.kind == "QEMU":
+                    self._round(loop.time())
+        finally:
+            for task in self._out.values():
+                task.cancel()
+
+    def _round(self, now: float) -> None:
+        running = self._watch.domains.running()
+        interval = max(self._settings.probe, len(running) / self._settings.probe_rate)
+        due = {}
+        for uuid in running:
+            # A first question comes soon, but not to all at once.
+            when = self._due.get(uuid, now + self._rng() * interval)
+            if when <= now and len(self._out) < OUTSTANDING and uuid not in self._out:
+                if not self._ending(uuid):
+                    self._out[uuid] = asyncio.create_task(self._one(uuid))
+                when = now + interval * (0.8 + self._rng() * 0.2)
+            due[uuid] = when
+        self._due = due
+
+    async def _one(self, uuid: str) -> None:
+        try:
+            with contextlib.suppress(PilotError, libvirt.libvirtError):
+                await self._until_answered(uuid)
+        finally:
+            self._watch.hung(uuid, None)
+            self._out.pop(uuid, None)
+
+    async def _until_answered(self, uuid: str) -> None:
+        after = self._settings.hung_after
+        while True:
+            answer = asyncio.ensure_future(
+                self._lanes.call("asking a QEMU", lambda raw: ask(raw, uuid, after), NEVER)
+            )
+            try:
+                done, _ = await asyncio.wait((answer,), timeout=after)
+                while not done:
+                    if self._watch.lanes is not None and not self._ending(uuid):
+                        self._note(uuid, await self._watch.lanes.call(
+                            "looking at a QEMU", lambda raw: control(raw, uuid, after), CONTROL_DEADLINE
+                        ))  # fmt: skip
+                    done, _ = await asyncio.wait((answer,), timeout=REPEAT)
+            finally:
+                answer.cancel()
+            waiting = answer.result()
+            if waiting is None:
+                return
+            # Somebody else waits for it: look again, without a question of our own in the way.
+            self._note(uuid, waiting)
+            await asyncio.sleep(REPEAT)
+
+    def _note(self, uuid: str, milliseconds: int | None) -> None:
+        if milliseconds is not None:
+            self._watch.hung(uuid, milliseconds)

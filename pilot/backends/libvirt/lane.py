@@ -1,0 +1,338 @@
+"""Lanes: libvirt connections with threads that call on them, and a deadline on every call.
+
+A libvirt call cannot be cancelled, and libvirtd works on five requests of one connection at a time. So
+the calls of a host wait in one queue, and lanes take from it: a connection and up to four threads each.
+A lane on which a call exceeds its deadline is retired: it takes no more calls, a fresh lane replaces it,
+and its connection closes when its last call comes back. When all threads are held by slow calls while
+others wait, a further lane joins. Both are bounded; beyond the bound calls are refused as busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pilot.backends.libvirt.connection import Connection, open_blocking
+from pilot.backends.libvirt.faults import translate
+from pilot.errors import BusyError, DeadlineError, PilotError, UnreachableError
+
+T = TypeVar("T")
+QUEUE_LIMIT = 16_384
+
+
+class Call:
+    """One call: waiting, running, or over."""
+
+    __slots__ = ("deadline", "doing", "function", "future", "queued", "started")
+
+    def __init__(
+        self, doing: str, function: Callable[[Any], Any], deadline: float, future: asyncio.Future[Any]
+    ) -> None:
+        self.doing = doing
+        self.function = function
+        self.deadline = deadline
+        self.future = future
+        self.queued = time.monotonic()
+        self.started = 0.0
+
+
+class Lane:
+    """A connection and its threads. Fields are guarded by the lock of its `Lanes`."""
+
+    def __init__(self, connection: Connection | None) -> None:
+        self.connection = connection
+        self.borrowed = connection is not None
+        """Whether somebody else closes the connection."""
+        self.opening_since = 0.0
+        self.running: set[Call] = set()
+        self.threads = 0
+        self.idle = 0
+        self.retired = False
+
+
+class Lanes:
+    """The lanes of one host for one purpose. Its methods are called on the event loop's thread."""
+
+    def __init__(
+        self,
+        host: str,
+        uri: str,
+        *,
+        purpose: str,
+        threads: int = 4,
+        spare: int = 8,
+        patience: float = 1.0,
+        open_deadline: float = 5.0,
+        first: Connection | None = None,
+        lost: Callable[[Any, str], None] | None = None,
+    ) -> None:
+        """No connection is opened before the first call.
+
+        Args:
+            host: the host's name, for messages and threads.
+            uri: its libvirt URI.
+            purpose: what the lanes are for, for the threads' names.
+            threads: of each lane; fewer than libvirtd's max_client_requests (5).
+            spare: lanes beyond the first, retired ones included, at most.
+            patience: seconds a call waits for a thread before a further lane joins.
+            open_deadline: seconds a connection may take to open before its calls are told.
+            first: a connection that is open already; it is not closed here.
+            lost: told, on the loop, of the virConnect of a lane that ended by itself, and why.
+        """
+        self._host = host
+        self._uri = uri
+        self._name = f"libvirt-{purpose}-{host}"
+        self._threads = threads
+        self._limit = 1 + spare
+        self._patience = patience
+        self._open_deadline = open_deadline
+        self._lost = lost
+        self._ready = threading.Condition()
+        self._pending: deque[Call] = deque()
+        self._lanes: list[Lane] = [Lane(first)] if first is not None else []
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = ""
+
+    @property
+    def stuck(self) -> int:
+        """Lanes that are retired and wait for a call to come back."""
+        with self._ready:
+            return sum(lane.retired for lane in self._lanes)
+
+    async def call(self, doing: str, function: Callable[[Any], T], deadline: float) -> T:
+        """Run a function on a libvirt connection, in a thread.
+
+        Args:
+            doing: what it does, for messages: "turning on compute-0-0".
+            function: takes the virConnect. Its own errors are raised here as they are.
+            deadline: seconds it may run, not counting the wait for a thread.
+
+        Raises:
+            DeadlineError: it did not come back in time; it may still take effect.
+            BusyError: too many calls wait, or are stuck, on this host.
+            UnreachableError: the host cannot be reached.
+        """
+        if self._closed:
+            raise UnreachableError(f"{doing} failed: {self._closed}")
+        self._loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = self._loop.create_future()
+        call = Call(doing, function, deadline, future)
+        with self._ready:
+            if len(self._pending) >= QUEUE_LIMIT:
+                raise BusyError(f"{len(self._pending)} calls wait for host {self._host} already")
+            self._pending.append(call)
+            self._staff(time.monotonic())
+            self._ready.notify()
+        if self._timer is None:
+            self._timer = self._loop.call_later(0.1, self._check)
+        return await future
+
+    def warm(self) -> None:
+        """Open the first connection ahead of the first call."""
+        with self._ready:
+            if not self._closed and not any(not lane.retired for lane in self._lanes):
+                self._add()
+
+    def close(self, why: str) -> list[threading.Thread]:
+        """Refuse what waits and what may still come, and let the connections go.
+
+        Calls that run end by themselves. Gives the threads that may still close connections.
+        """
+        self._closed = why
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        with self._ready:
+            pending, self._pending = list(self._pending), deque()
+            running = [call for lane in self._lanes for call in lane.running]
+            closing = []
+            for lane in self._lanes:
+                lane.retired = True
+                if lane.threads == 0 and not lane.borrowed and lane.connection is not None:
+                    closing.append(lane.connection)
+            self._ready.notify_all()
+        for call in (*pending, *running):
+            _fail(call, UnreachableError(f"{call.doing} failed: {why}"))
+        threads = [threading.Thread(target=connection.close, daemon=True) for connection in closing]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    # --- under the lock -------------------------------------------------------------------------
+
+    def _staff(self, now: float) -> None:
+        """See that somebody takes what waits: a thread, or a lane."""
+        usable = [lane for lane in self._lanes if not lane.retired]
+        if len(self._pending) <= sum(lane.idle for lane in usable):
+            return
+        for lane in usable:
+            if lane.opening_since == 0.0 and lane.threads < self._threads:
+                for _ in range(min(len(self._pending), self._threads - lane.threads)):
+                    self._hire(lane)
+                return
+        slow = all(now - call.started > self._patience for lane in usable for call in lane.running)
+        waiting = now - self._pending[0].queued > self._patience
+        opening = any(lane.opening_since for lane in usable)
+        if not usable or (slow and waiting and not opening):
+            self._add()
+
+    def _add(self) -> None:
+        if len(self._lanes) < self._limit:
+            lane = Lane(None)
+            self._lanes.append(lane)
+            self._hire(lane)
+
+    def _hire(self, lane: Lane) -> None:
+        lane.threads += 1
+        if lane.connection is None:
+            lane.opening_since = time.monotonic()
+        threading.Thread(target=self._work, args=(lane,), name=self._name, daemon=True).start()
+
+    # --- the timer ------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        """Enforce deadlines; runs while calls wait or run."""
+        now = time.monotonic()
+        late: list[tuple[Call, PilotError]] = []
+        with self._ready:
+            for lane in self._lanes:
+                for call in lane.running:
+                    if now - call.started > call.deadline and not call.future.done():
+                        lane.retired = True
+                        late.append((call, self._overdue(call)))
+                if lane.opening_since and now - lane.opening_since > 60:
+                    lane.retired = True
+            self._ready.notify_all()
+            usable = [lane for lane in self._lanes if not lane.retired]
+            mute = usable and all(
+                lane.opening_since and now - lane.opening_since > self._open_deadline for lane in usable
+            )
+            if self._pending:
+                self._staff(now)
+                if mute:
+                    late += [(call, self._mute(call)) for call in self._take_all()]
+                elif all(lane.retired for lane in self._lanes):
+                    late += [(call, self._exhausted(call)) for call in self._take_all()]
+            busy = bool(self._pending) or any(
+                not call.future.done() for lane in self._lanes for call in lane.running
+            )
+        for call, error in late:
+            _fail(call, error)
+        self._timer = self._loop.call_later(0.1, self._check) if busy else None
+
+    def _take_all(self) -> list[Call]:
+        taken, self._pending = list(self._pending), deque()
+        return taken
+
+    def _overdue(self, call: Call) -> PilotError:
+        return DeadlineError(
+            f"{call.doing}: libvirt on host {self._host} has not answered for {call.deadline:g} s",
+            "It may still take effect. If the node is shown as hung, `power.off` ends it.",
+        )
+
+    def _mute(self, call: Call) -> PilotError:
+        return UnreachableError(
+            f"{call.doing} failed: host {self._host} accepts connections but its libvirtd does not answer",
+            "Look at libvirtd on that host.",
+        )
+
+    def _exhausted(self, call: Call) -> PilotError:
+        return BusyError(
+            f"{call.doing} was not tried: {len(self._lanes)} connections to host {self._host} are held by "
+            "calls that do not come back",
+            "Turn off the nodes shown as hung there, or look at libvirtd on that host.",
+        )
+
+    # --- in the threads -------------------------------------------------------------------------
+
+    def _work(self, lane: Lane) -> None:
+        opened = lane.connection is not None or self._open(lane)
+        while opened and (call := self._next(lane)) is not None:
+            result, error = None, None
+            try:
+                assert lane.connection is not None
+                result = call.function(lane.connection.raw)
+            except BaseException as failure:
+                error = failure
+            with self._ready:
+                lane.running.discard(call)
+            self._post(_settle, call, result, error)
+            del call, result, error
+        with self._ready:
+            lane.threads -= 1
+            lane.opening_since = 0.0
+            last = lane.threads == 0
+            if last and lane in self._lanes:
+                self._lanes.remove(lane)
+        if last and not lane.borrowed and lane.connection is not None:
+            lane.connection.close()
+
+    def _open(self, lane: Lane) -> bool:
+        try:
+            connection = open_blocking(self._uri)
+        except Exception as failure:
+            with self._ready:
+                lane.retired = True
+                others = any(not other.retired for other in self._lanes)
+                refused = [] if others else self._take_all()
+            for call in refused:
+                self._post(_fail, call, translate(failure, call.doing, self._host))
+            return False
+        raw = connection.raw
+        connection.on_lost(lambda why: self._retire(lane, raw, why))
+        with self._ready:
+            lane.connection = connection
+            lane.opening_since = 0.0
+            self._staff(time.monotonic())
+        return True
+
+    def _retire(self, lane: Lane, raw: Any, why: str) -> None:
+        with self._ready:
+            lane.retired = True
+            self._ready.notify_all()
+        if self._lost is not None:
+            self._post(self._lost, raw, why)
+
+    def _next(self, lane: Lane) -> Call | None:
+        with self._ready:
+            lane.idle += 1
+            call = None
+            while not lane.retired and call is None:
+                if not self._pending:
+                    self._ready.wait()
+                elif (waited := self._pending.popleft()).future.done():
+                    continue  # who asked for it went away
+                else:
+                    call = waited
+            lane.idle -= 1
+            if call is None:
+                self._ready.notify()
+                return None
+            call.started = time.monotonic()
+            lane.running.add(call)
+            return call
+
+    def _post(self, function: Callable[..., None], *args: Any) -> None:
+        # A loop that ended meanwhile refuses: nobody waits any more.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *args)
+
+
+def _settle(call: Call, result: Any, error: BaseException | None) -> None:
+    if call.future.done():
+        return
+    if error is None:
+        call.future.set_result(result)
+    else:
+        call.future.set_exception(error)
+
+
+def _fail(call: Call, error: PilotError) -> None:
+    if not call.future.done():
+        call.future.set_exception(error)

@@ -1,0 +1,251 @@
+"""The libvirt provider: all hosts together, as airboss sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pilot.backends.libvirt import console, eventloop, membership
+from pilot.backends.libvirt.console import Console, Writer
+from pilot.backends.libvirt.faults import translate
+from pilot.backends.libvirt.host import HostWatch
+from pilot.backends.libvirt.hung import HungWatch
+from pilot.backends.libvirt.lane import Lanes
+from pilot.backends.libvirt.membership import Membership
+from pilot.backends.libvirt.operations import Operations
+from pilot.backends.libvirt.settings import HostAddress, Settings
+from pilot.backends.provider import Acted, Serial, Sink
+from pilot.errors import DeadlineError, NoSuchNodeError, PilotError, UnreachableError
+from pilot.records import Host, Node
+from pilot.verbs import Value
+
+__all__ = ["HostAddress", "LibvirtProvider", "Settings"]
+
+
+class _Hypervisor:
+    """One host's parts."""
+
+    def __init__(self, watch: HostWatch, sink: Sink, settings: Settings, rng: Callable[[], float]) -> None:
+        name, uri = watch.address.name, watch.address.uri
+        self.watch = watch
+        wait = settings.open_deadline
+        self.lanes = Lanes(name, uri, purpose="acts", open_deadline=wait)
+        self.probes = Lanes(name, uri, purpose="probes", spare=3, open_deadline=wait)
+        self.console_lanes = Lanes(
+            name, uri, purpose="consoles", spare=3, open_deadline=wait, lost=self._console_connection_lost
+        )
+        self.operations = Operations(watch, self.lanes, settings, sink.starting)
+        self.writer = Writer(name)
+        self.consoles: set[Console] = set()
+        hung = HungWatch(
+            watch, self.probes, settings, rng,
+            lambda uuid: self.operations.running(uuid) in ("power.off", "power.install"),
+        )  # fmt: skip
+        self.tasks = [asyncio.create_task(watch.run()), asyncio.create_task(hung.run())]
+
+    def lose_consoles(self, why: str, raw: Any = None) -> None:
+        """Their host, or the connection `raw` that some of them are on, is no more."""
+        for held in tuple(self.consoles):
+            if raw is None or held.raw is raw:
+                held.lose(why)
+
+    def _console_connection_lost(self, raw: Any, why: str) -> None:
+        self.lose_consoles(f"the connection to host {self.watch.address.name} was lost: {why}", raw)
+
+
+class LibvirtProvider:
+    """Watches any number of hosts and acts on their nodes; a provider.Provider."""
+
+    def __init__(
+        self,
+        hosts: Sequence[HostAddress],
+        clock: Callable[[], float] = time.time,
+        rng: Callable[[], float] = random.random,
+        settings: Settings | None = None,
+    ) -> None:
+        """Nothing is opened before `start`.
+
+        Args:
+            hosts: names and libvirt URIs.
+            clock: seconds since the epoch.
+            rng: from 0 to 1, spreads what would else happen at once.
+            settings: intervals and bounds.
+        """
+        self._addresses = tuple(hosts)
+        self._clock = clock
+        self._rng = rng
+        self._settings = settings or Settings()
+        self._sink: Sink | None = None
+        self._hosts: dict[str, _Hypervisor] = {}
+        self._where: dict[str, _Hypervisor] = {}
+
+    async def start(self, sink: Sink) -> None:
+        """Begin to watch; see Provider.start."""
+        eventloop.start()
+        self._sink = sink
+        for address in self._addresses:
+            watch = HostWatch(
+                address, self._settings, clock=self._clock, rng=self._rng,
+                tell_host=self._host, tell_nodes=self._nodes, tell_gone=self._gone,
+            )  # fmt: skip
+            self._hosts[address.name] = _Hypervisor(watch, sink, self._settings, self._rng)
+
+    async def stop(self) -> None:
+        """Stop watching, let the connections go; what hangs is left to itself after 4 s."""
+        parts, self._hosts = list(self._hosts.values()), {}
+        self._where.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.stop):
+                await asyncio.gather(*(part.operations.stop() for part in parts), return_exceptions=True)
+        for part in parts:
+            part.lose_consoles("airboss stops")
+            part.writer.stop()
+            for task in part.tasks:
+                task.cancel()
+            for lanes in (part.lanes, part.probes, part.console_lanes):
+                lanes.close("airboss stops")
+        tasks = [task for part in parts for task in part.tasks]
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)
+
+    def owns(self, node_id: str) -> bool:
+        """Whether this provider drives the node."""
+        return node_id in self._where
+
+    async def act(
+        self, node_id: str, verb: str, args: Mapping[str, Value], progress: Callable[[str], None]
+    ) -> Acted:
+        """Do a power verb; see Provider.act."""
+        return await self._part(node_id).operations.act(node_id, verb, args, progress)
+
+    async def open_console(
+        self, node_id: str, output: Callable[[bytes], None], lost: Callable[[str], None]
+    ) -> Serial:
+        """Hold the node's serial console; see Provider.open_console."""
+        part = self._part(node_id)
+        name = part.watch.domains.node(node_id).name
+        doing = f"opening the console of {name}"
+        part.watch.check_up(doing)
+        loop = asyncio.get_running_loop()
+        opening = asyncio.ensure_future(
+            part.console_lanes.call(
+                doing,
+                lambda raw: console.open_blocking(
+                    raw, node_id, loop, part.writer, output, lost, self._settings.console
+                ),
+                self._settings.query,
+            )
+        )
+        try:
+            async with asyncio.timeout(self._settings.console):
+                held = await asyncio.shield(opening)
+        except TimeoutError:
+            opening.add_done_callback(_close_late)
+            raise DeadlineError(
+                f"{doing}: libvirt has not answered for {self._settings.console:g} s"
+            ) from None
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_late)
+            raise
+        except PilotError:
+            raise
+        except Exception as error:
+            raise translate(error, doing, part.watch.address.name) from None
+        part.consoles.add(held)
+        held.on_end = lambda: part.consoles.discard(held)
+        return held
+
+    async def tag(self, node_id: str, member: Membership) -> None:
+        """Write a node's membership into its domain's metadata.
+
+        Raises:
+            PilotError: as for act.
+        """
+        await self._tag(node_id, member)
+
+    async def untag(self, node_id: str) -> None:
+        """Take a node's membership away."""
+        await self._tag(node_id, None)
+
+    async def resume_interrupted(self, node_id: str) -> bool:
+        """Let a node run that an airboss left paused before its first instruction; whether it was.
+
+        To be asked only where an open intent of a verb that starts nodes says that this may be so.
+        """
+        return await self._part(node_id).operations.resume_interrupted(node_id)
+
+    async def _tag(self, node_id: str, member: Membership | None) -> None:
+        part = self._part(node_id)
+        part.watch.check_up("tagging")
+        await part.operations.call(
+            node_id, "tagging", lambda d: membership.set_membership(d, member), self._settings.change
+        )
+        part.watch.refresh(node_id)
+
+    def _part(self, node_id: str) -> _Hypervisor:
+        part = self._where.get(node_id)
+        if part is None:
+            if not self._hosts:
+                raise UnreachableError("airboss is not watching its hosts")
+            raise NoSuchNodeError("no such node", "`pilot nodes` lists yours.")
+        return part
+
+    # --- told by the watches --------------------------------------------------------------------
+
+    def _host(self, host: Host) -> None:
+        if self._sink is None:
+            return
+        self._sink.host(host)
+        part = self._hosts.get(host.name)
+        if part is not None and host.state == "up":
+            part.lanes.warm()
+        elif part is not None and host.state == "down":
+            part.lose_consoles(f"host {host.name} is down: {host.detail}")
+
+    def _nodes(self, watch: HostWatch, nodes: list[Node]) -> None:
+        part = self._hosts.get(watch.address.name)
+        if part is None or self._sink is None:
+            return
+        shown = []
+        for node in nodes:
+            owner = self._where.setdefault(node.id, part)
+            if owner is not part:
+                # The same domain on two hosts, as after a migration: where it runs is where it is.
+                other = owner.watch.domains.node(node.id) if node.id in owner.watch.domains else None
+                if other is not None and (_weight(other), -1) >= (_weight(node), 0):
+                    continue
+                self._where[node.id] = part
+            shown.append(node)
+        if shown:
+            self._sink.nodes(shown)
+
+    def _gone(self, watch: HostWatch, ids: list[str]) -> None:
+        gone = []
+        for node_id in ids:
+            owner = self._where.get(node_id)
+            if owner is None or owner.watch is not watch:
+                continue
+            del self._where[node_id]
+            for part in self._hosts.values():
+                if node_id in part.watch.domains:
+                    self._nodes(part.watch, [part.watch.domains.node(node_id)])
+                    break
+            else:
+                gone.append(node_id)
+        if gone and self._sink is not None:
+            self._sink.gone(gone)
+
+
+def _weight(node: Node) -> int:
+    """How much a record says that its host is where the domain is."""
+    return 2 * (node.state not in ("off", "crashed", "unknown")) + (node.stale_since is None)
+
+
+def _close_late(opening: asyncio.Future[Console]) -> None:
+    """A console that opens after nobody waits for it any more is let go."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().lose("nobody waits for it any more")

@@ -1,0 +1,77 @@
+"""What is read from a host, by blocking calls in a lane's thread."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import libvirt
+
+from pilot.backends.libvirt import domain_xml
+from pilot.backends.libvirt.domains import Seen, state_of
+from pilot.backends.libvirt.faults import is_code, is_lost
+
+
+def about(raw: Any) -> tuple[str, str]:
+    """Version of libvirt, and of the hypervisor with its kind, as `9.0.0` and `QEMU 7.2.22`."""
+    library, hypervisor = "", ""
+    with contextlib.suppress(libvirt.libvirtError):
+        library = _version(raw.getLibVersion())
+    with contextlib.suppress(libvirt.libvirtError):
+        hypervisor = f"{raw.getType()} {_version(raw.getVersion())}"
+    return library, hypervisor
+
+
+def states(raw: Any) -> list[Seen]:
+    """State of every domain, in two calls that never touch a QEMU monitor."""
+    transient = {
+        domain.UUIDString()
+        for domain in raw.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
+    }  # fmt: skip
+    seen = []
+    for domain, stats in raw.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE):
+        uuid = domain.UUIDString()
+        state = state_of(stats.get("state.state", libvirt.VIR_DOMAIN_NOSTATE), stats.get("state.reason", 0))
+        seen.append(Seen(uuid, domain.name(), state, uuid not in transient))
+    return seen
+
+
+def details(raw: Any, uuids: Sequence[str]) -> tuple[list[Seen], list[str]]:
+    """Everything about some domains, and those of them that are no more."""
+    found, gone = [], []
+    for uuid in uuids:
+        try:
+            domain = raw.lookupByUUIDString(uuid)
+            state, reason = domain.state()
+            persistent = bool(domain.isPersistent())
+            text = domain.XMLDesc()
+        except libvirt.libvirtError as error:
+            if is_code(error, libvirt.VIR_ERR_NO_DOMAIN):
+                gone.append(uuid)
+                continue
+            if is_lost(error):
+                raise
+            continue  # one domain that cannot be read hides no other
+        facts = domain_xml.read(text, uuid, domain.name())
+        found.append(Seen(uuid, facts.name, state_of(state, reason), persistent, facts))
+    return found, gone
+
+
+def facts(raw: Any, seen: Sequence[Seen]) -> list[Seen]:
+    """The same domains with what their XML says; those that are no more stay as they are."""
+    result = []
+    for one in seen:
+        text = ""
+        try:
+            text = raw.lookupByUUIDString(one.uuid).XMLDesc()
+        except libvirt.libvirtError as error:
+            if is_lost(error):
+                raise
+        read = domain_xml.read(text, one.uuid, one.name)
+        result.append(Seen(one.uuid, one.name, one.state, one.persistent, read))
+    return result
+
+
+def _version(number: int) -> str:
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"

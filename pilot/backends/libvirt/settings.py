@@ -1,0 +1,45 @@
+"""The provider's intervals and bounds, in seconds unless said otherwise."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class HostAddress(msgspec.Struct, frozen=True):
+    """A host: its name, unique in the site, and the libvirt URI that reaches it."""
+
+    name: str
+    uri: str
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How often, how long and how many; the defaults are meant for production."""
+
+    open_deadline: float = 5.0
+    """After which a connection that does not open is called down (it is still waited for)."""
+    backoff_first: float = 0.2
+    backoff_last: float = 10.0
+    reconcile: float = 30.0
+    """Between two readings of all states, which heal what events missed."""
+    reload: float = 600.0
+    """Between two readings of everything, XML included."""
+    probe: float = 2.5
+    """Between two questions to a QEMU's monitor."""
+    probe_rate: float = 40.0
+    """Probes a second on one host at most: with many VMs the interval grows."""
+    hung_after: float = 1.5
+    """A monitor that has not answered for so long is called hung."""
+    query: float = 20.0
+    """Deadline of a call that only reads."""
+    start: float = 90.0
+    """Deadline of starting a QEMU."""
+    change: float = 20.0
+    """Deadline of pausing, resuming, resetting, pressing the power button, tagging."""
+    destroy: float = 30.0
+    """Deadline of ending a QEMU: a hung one takes libvirt 11.6 s."""
+    hold: float = 6.0
+    """For how long a started node is kept paused for its console, whatever the sink does."""
+    console: float = 5.0
+    """Deadline of opening a console, and of a write to it."""
+    stop: float = 4.0
+    """Deadline of stopping it all."""
