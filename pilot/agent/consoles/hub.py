@@ -62,11 +62,11 @@ class ConsoleHub:
         """The inventory has a new record of a node. Presence in it is not looked at."""
         if self._stopped:
             return
-        self._nodes[node.id] = node
         console = self._consoles.get(node.id)
         if console is None and node.serial and node.state in RUNS and node.stale_since is None:
-            console = self._console(node.id)
-        elif console is not None:
+            console = self._console(node.id)  # it is told the record before, so that it sees the change
+        self._nodes[node.id] = node
+        if console is not None:
             console.node_changed(node)
 
     def node_gone(self, node_id: str) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,14 +15,16 @@ from pilot.agent.consoles.tracker import ModeTracker
 from tests.agent.consoles.screen import Screen
 
 SEQUENCES = [
-    b"\x1b[1m", b"\x1b[31;44m", b"\x1b[0m", b"\x1b[m", b"\x1b[38;5;200m", b"\x1b[38;2;1;2;3m", b"\x1b[22;24m",
-    b"\x1b[4:3m", b"\x1b[7m", b"\x1b[27m", b"\x1b[0;32m", b"\x1b[39;49m", b"\x1b[1;0;33m", b"\x1b[3r", b"\x1b[r",
-    b"\x1b[5;20r", b"\x1b[1;10r", b"\x1b[?6h", b"\x1b[?6l", b"\x1b[?7l", b"\x1b[?7h", b"\x1b[?25l", b"\x1b[?25h",
-    b"\x1b[?1h", b"\x1b[?1l", b"\x1b=", b"\x1b>", b"\x1b[4h", b"\x1b[4l", b"\x1b[?1049h", b"\x1b[?1049l",
-    b"\x1b[?1000h", b"\x1b[?1002;1006h", b"\x1b[?1003h", b"\x1b[?1002l", b"\x1b[?1006l", b"\x1b[?2004h",
-    b"\x1b(0", b"\x1b(B", b"\x1b)0", b"\x0e", b"\x0f", b"\x1b7", b"\x1b8", b"\x1bc", b"\x1b[?12;25l",
-    b"text", b"\r\n", b"\x1b[H", b"\x1b[12;40H", b"\x1b[K", b"\x1b[2J", b"\x1b]0;\x1b\\", b"\x1b]2;title [31m\x07",
-    b"\x1bP+q544e\x1b\\", b"\xe2\x94\x80", b"\x1b[5n", b"\x1b[>c", b"\x1b[2 q", b"\x1bM", b"\x1b[3;9",
+    b"\x1b[1m", b"\x1b[31;44m", b"\x1b[0m", b"\x1b[m", b"\x1b[38;5;200m", b"\x1b[38;2;1;2;3m",
+    b"\x1b[22;24m", b"\x1b[4:3m", b"\x1b[7m", b"\x1b[27m", b"\x1b[0;32m", b"\x1b[39;49m",
+    b"\x1b[1;0;33m", b"\x1b[3r", b"\x1b[r", b"\x1b[5;20r", b"\x1b[1;10r", b"\x1b[?6h", b"\x1b[?6l",
+    b"\x1b[?7l", b"\x1b[?7h", b"\x1b[?25l", b"\x1b[?25h", b"\x1b[?1h", b"\x1b[?1l", b"\x1b=",
+    b"\x1b>", b"\x1b[4h", b"\x1b[4l", b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?1000h",
+    b"\x1b[?1002;1006h", b"\x1b[?1003h", b"\x1b[?1002l", b"\x1b[?1006l", b"\x1b[?2004h", b"\x1b(0",
+    b"\x1b(B", b"\x1b)0", b"\x0e", b"\x0f", b"\x1b7", b"\x1b8", b"\x1bc", b"\x1b[?12;25l", b"text",
+    b"\r\n", b"\x1b[H", b"\x1b[12;40H", b"\x1b[K", b"\x1b[2J", b"\x1b]0;\x1b\\",
+    b"\x1b]2;title [31m\x07", b"\x1bP+q544e\x1b\\", b"\xe2\x94\x80", b"\x1b[5n", b"\x1b[>c",
+    b"\x1b[2 q", b"\x1bM", b"\x1b[3;9",
 ]  # fmt: skip
 """Pieces of streams; the last one is a sequence that is broken off by what follows."""
 
@@ -47,7 +49,7 @@ def test_how_the_stream_is_cut_does_not_matter(pieces: list[bytes], data: st.Dat
     edges = [0, *cuts, len(stream)]
     whole, cut = ModeTracker(), ModeTracker()
     whole.feed(stream)
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         cut.feed(stream[start:end])
     assert cut.modes == whole.modes, cut.modes.differences(whole.modes)
     assert cut.pending == whole.pending
