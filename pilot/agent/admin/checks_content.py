@@ -20,6 +20,9 @@ SHOWN = 5
 
 def database(context: Context) -> Iterator[Finding]:
     """Whether it opens, and what is odd in the journal."""
+    if not context.has_database:
+        yield warn("database", "it is not there yet", "airboss, or the first `cluster add`, makes it.")
+        return
     version = context.database.version()
     yield ok("database", f"{context.database.name}, schema {version}")
     newest = last(context.database, EVERYTHING, 1)
@@ -33,7 +36,7 @@ def database(context: Context) -> Iterator[Finding]:
     if waiting:
         yield warn(
             "journal",
-            f"{len(waiting)} intents of more than an hour ago have no outcome, the last is record {waiting[-1].id}",
+            f"{len(waiting)} intents of more than an hour ago have no outcome, the last: {waiting[-1].id}",
             "airboss was interrupted there: pilot-agent journal show --open",
         )
     if context.settings.revoked is not None:
@@ -43,6 +46,8 @@ def database(context: Context) -> Iterator[Finding]:
 
 def clusters_and_keys(context: Context) -> Iterator[Finding]:
     """Clusters that nobody can use, and keys that do nothing."""
+    if not context.has_database:
+        return
     with context.database.read() as connection:
         clusters, signers = read_clusters(connection), read_signers(connection)
     if not clusters:
@@ -75,7 +80,6 @@ def _key(entry: SignerEntry, now: float) -> Iterator[Finding]:
 
 def hosts_and_nodes(context: Context) -> Iterator[Finding]:
     """Whether the hypervisors answer, and what does not fit in what they have."""
-    context.become_daemon()
     vms: list[Vm] = []
     for answer in survey(context.settings.host, context.args.deadline):
         what = f"host {answer.host.name}"
@@ -90,6 +94,8 @@ def hosts_and_nodes(context: Context) -> Iterator[Finding]:
             milliseconds = answer.seconds * 1000
             text = f"{answer.value.version}, {len(answer.value.vms)} VMs, {milliseconds:.0f} ms"
             yield ok(what, text)
+    if not context.has_database:
+        return
     with context.database.read() as connection:
         known = {cluster.name for cluster in read_clusters(connection)}
     yield from _nodes(known, vms)

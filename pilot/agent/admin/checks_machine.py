@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import grp
 import os
 import pwd
 import socket
@@ -23,7 +24,8 @@ def configuration(context: Context) -> Iterator[Finding]:
     """What the file allows and probably does not mean; whether the daemon can read it, too."""
     for warning in context.settings.warnings:
         yield warn("configuration", warning, f"Add it to {context.args.config}.")
-    context.become_daemon()
+    if context.settings.state.is_dir():
+        context.become_daemon()
     for path in (context.args.config, context.settings.revoked):
         if path is not None and not os.access(path, os.R_OK):
             yield fail(
@@ -36,6 +38,9 @@ def configuration(context: Context) -> Iterator[Finding]:
 def state_folder(context: Context) -> Iterator[Finding]:
     """Owner, modes and space of the state folder."""
     folder = context.settings.state
+    if not folder.is_dir():
+        yield warn("state folder", f"{folder} is not there yet", "airboss, or an admin command, makes it.")
+        return
     status = folder.stat()
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o007:
@@ -120,8 +125,8 @@ def _port(address: Address) -> Finding:
         return fail("port", f"{address} is held by something that does not answer", _holder(address.port))
     except OSError as error:
         return _unreachable(address, error)
-    if banner.startswith(b"SSH-2.0-") and (b"ocks" in banner or b"AsyncSSH" in banner):
-        return ok("port", f"{address} is served by {banner[8:].decode('ascii', 'replace').strip()}")
+    if banner.startswith(b"SSH-2.0-airboss"):
+        return ok("port", f"{address} is served by an airboss")
     return fail("port", f"{address} is held by another program", _holder(address.port))
 
 
@@ -154,7 +159,7 @@ def _me() -> str:
 
 def _group() -> str:
     with contextlib.suppress(KeyError):
-        return _name(pwd.getpwuid(os.geteuid()).pw_uid)
+        return grp.getgrgid(os.getegid()).gr_name
     return str(os.getegid())
 
 

@@ -48,6 +48,14 @@ class Context:
         return self._database
 
     @property
+    def has_database(self) -> bool:
+        """Whether there is one to open: looking at an installation does not make it."""
+        if not self.settings.state.is_dir():
+            return False
+        path = Database(self.settings.database_url).path
+        return path is None or path.exists()
+
+    @property
     def editor(self) -> Editor:
         """What changes clusters and signers."""
         return Editor(self.database, self.actor)

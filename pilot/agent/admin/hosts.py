@@ -33,7 +33,7 @@ class Vm(msgspec.Struct, frozen=True):
     state: NodeState
 
     def on_vlan(self, vlan: int) -> bool:
-        """Whether an interface is on it: by its tag, or plugged into `vlanN` or `….N`, as Rocks names them."""
+        """Whether an interface is on it: by its tag, or as Rocks names it, by `vlanN` or `….N`."""
         names = (f"vlan{vlan}", f".{vlan}")
         return any(
             nic.vlan == vlan if nic.vlan is not None else nic.network.endswith(names)
