@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -137,7 +138,9 @@ async def _connect(
             f"{site.address}: {wire.plain(error.reason) or 'the connection was closed early'}", hint
         ) from None
     except OSError as error:
-        reason = wire.plain(error.strerror or str(error))
+        # asyncio's own words are of call names; a host that is not found has no errno of the system's.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        reason = wire.plain(reason or str(error))
         raise UnreachableError(f"{site.address}: {reason}", hint) from None
     except KeysError as error:
         raise identity_error(error) from None
@@ -196,7 +199,7 @@ def _denied(site: Site, signers: Sequence[Signer]) -> IdentityError:
     return IdentityError(
         f"{site.address} knows none of your keys, or they are no longer valid there. Tried: {tried}",
         "Send the public line of one to the site's admin (`pilot keys list --public` prints them, "
-        "`pilot keys create` makes one), who binds it with: pilot-agent key add CLUSTER --role owner FILE.pub",
+        "`pilot keys create` makes one), who binds it with: pilot-agent key add CLUSTER FILE.pub",
     )
 
 
