@@ -28,8 +28,9 @@ from pilot.demo.progress import Progress
 from pilot.demo.state import HOST_PREFIX, StateFolder
 from pilot.errors import BackendError, DeadlineError, PilotError
 from pilot.link import Link
+from pilot.records import Node
 from pilot.trust import KnownHosts
-from pilot.wire import PORT
+from pilot.wire import PORT, Snapshot
 
 READY_SECONDS = 30.0
 
@@ -50,6 +51,7 @@ class DemoSite:
         self.hosts = [PrivateHost(folder / f"{HOST_PREFIX}{n}", name) for n, name in enumerate(HOSTS)]
         self._progress = progress
         self._airboss: subprocess.Popen[bytes] | None = None
+        self._stopping = False
 
     @property
     def config(self) -> Path:
@@ -81,9 +83,12 @@ class DemoSite:
             airboss = pool.submit(self.start_airboss)
             nodes.result()
             airboss.result()
+        with self._progress.part("airboss's inventory: all nodes on all hosts seen"):
+            asyncio.run(self._await_nodes())
 
     def stop(self) -> None:
         """End every process of the demo and remove its folder."""
+        self._stopping = True
         self.stop_airboss()
         self.state.release()
 
@@ -169,16 +174,35 @@ class DemoSite:
             self._airboss.wait(timeout=5)
             self._airboss = None
 
+    async def _await_nodes(self) -> None:
+        """Wait until airboss has seen every node, so that the first verb finds them.
+
+        Raises:
+            DeadlineError: it has not; the message says how many.
+        """
+        seen: set[str] = set()
+        async with await self._admin() as link:
+            try:
+                async with asyncio.timeout(READY_SECONDS):
+                    async for frame in link.watch():
+                        records = frame.records if isinstance(frame, Snapshot) else frame.changed
+                        seen |= {
+                            record.id for record in records if isinstance(record, Node) and record.cluster
+                        }
+                        if len(seen) >= len(PLACES):
+                            return
+            except TimeoutError:
+                raise DeadlineError(
+                    f"airboss saw {len(seen)} of {len(PLACES)} nodes in {READY_SECONDS:g} s"
+                ) from None
+
     async def turn_on(self) -> None:
         """Have the admin turn on, through airboss, the nodes that are on at first.
 
         Raises:
             PilotError: airboss refused, or a node did not start.
         """
-        config = ClientConfig(self.folder / people.ADMIN.folder)
-        site = config.find("demo")
-        signers = await identities([Path(site.key)], use_agent=False, ask_passphrase=None)
-        async with await Link.connect(site, signers, KnownHosts(config.known_hosts)) as link:
+        async with await self._admin() as link:
             for cluster, names in RUNNING.items():
                 reply = await link.call("power.on", cluster, names)
                 for outcome in reply.outcomes:
@@ -186,18 +210,22 @@ class DemoSite:
                         raise PilotError(f"{cluster}/{outcome.target}: {outcome.fault.message}")
 
     def turn_on_meanwhile(self) -> None:
-        """The same in the background; what goes wrong is written to airboss.log's neighbour."""
+        """The same in the background; what goes wrong is said where the person looks."""
 
         def work() -> None:
             try:
                 asyncio.run(self.turn_on())
             except PilotError as error:
-                with contextlib.suppress(OSError):
-                    (self.folder / "turn-on.log").write_text(
-                        f"{error.message}\n{error.hint}\n", encoding="utf-8"
-                    )
+                if not self._stopping:
+                    self._progress.say(f"A node could not be turned on: {error.message}")
 
         threading.Thread(target=work, daemon=True, name="turn-on").start()
+
+    async def _admin(self) -> Link:
+        config = ClientConfig(self.folder / people.ADMIN.folder)
+        site = config.find("demo")
+        signers = await identities([Path(site.key)], use_agent=False, ask_passphrase=None)
+        return await Link.connect(site, signers, KnownHosts(config.known_hosts))
 
 
 class _Readiness:

@@ -37,30 +37,50 @@ class StateFolder:
             BusyError: a demo runs there.
             ConfigError: the folder is somebody else's.
         """
-        self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
-        status = self.path.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-            raise ConfigError(
-                f"{self.path} belongs to somebody else", "Give another one with --state FOLDER."
-            )
-        self.path.chmod(0o711)
-        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # The kernel lets the lock go with its process, however that ends.
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = os.read(self._lock, 20).decode(errors="replace").strip() or "unknown"
-            os.close(self._lock)
-            raise BusyError(
-                f"a demo runs already (pid {pid}, in {self.path})",
-                "Use that one, or end it first; `pilot demo --state FOLDER` builds a second one elsewhere.",
-            ) from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        while True:
+            self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+            status = self.path.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+                raise ConfigError(
+                    f"{self.path} belongs to somebody else", "Give another one with --state FOLDER."
+                )
+            self.path.chmod(0o711)
+            try:
+                lock = self._take_lock()
+            except FileNotFoundError:
+                continue  # its last holder removed the folder just now
+            break
+        self._lock = lock
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         return self._clear()
 
+    def _take_lock(self) -> int:
+        """Lock the lock file, which the kernel lets go with its process, however that ends.
+
+        Raises:
+            BusyError: somebody holds it.
+            FileNotFoundError: it was removed while we waited our turn.
+        """
+        path = self.path / "lock"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(lock), path.stat()):
+                raise FileNotFoundError(path)
+        except BaseException as error:
+            pid = os.read(lock, 20).decode(errors="replace").strip() or "unknown"
+            os.close(lock)
+            if isinstance(error, BlockingIOError):
+                raise BusyError(
+                    f"a demo runs already (pid {pid}, in {self.path})",
+                    "Use that one, or end it first; `pilot demo --state FOLDER` builds a second one elsewhere.",
+                ) from None
+            raise
+        return lock
+
     def release(self) -> None:
-        """End all processes of the demo, remove its files, and let the folder go."""
+        """End all processes of the demo, remove its files, and let the folder go; nothing if not claimed."""
         if self._lock < 0:
             return
         self._clear()
