@@ -74,7 +74,7 @@ class StateFolder:
             if isinstance(error, BlockingIOError):
                 raise BusyError(
                     f"a demo runs already (pid {pid}, in {self.path})",
-                    "Use that one, or end it first; `pilot demo --state FOLDER` builds a second one elsewhere.",
+                    "Use that one, or end it first; --state FOLDER builds a second one elsewhere.",
                 ) from None
             raise
         return lock

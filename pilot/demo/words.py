@@ -14,6 +14,9 @@ from pilot.demo.site import DemoSite
 TOOLS = "bin"
 """Folder below the demo's with `pilot`, and with a `pilot-agent` that knows the demo's configuration."""
 
+JOIN = "demo-join"
+"""The third command there: it prints how another terminal joins."""
+
 
 def write_tools(site: DemoSite) -> Path:
     """Write the two commands as they are to be called within the demo; gives their folder."""
@@ -26,6 +29,9 @@ def write_tools(site: DemoSite) -> Path:
         script = folder / name
         script.write_text(f'#!/bin/sh\n{python} {command} "$@"\n', encoding="utf-8")
         script.chmod(0o755)
+    joining = folder / JOIN
+    joining.write_text(f"#!/bin/sh\ncat <<'END'\n{second_terminal(site)}END\n", encoding="utf-8")
+    joining.chmod(0o755)
     return folder
 
 
@@ -51,7 +57,7 @@ You own the cluster vc1 and have no root on its hosts. Some nodes are booting. T
   pilot-agent journal show               who asked for what (the site admin's command)
   pilot --help
 
-{second_terminal(site)}
+Somebody else's terminal, stock ssh, virsh: `{JOIN}` prints what to paste there.
 `exit` ends the demo and removes all of it.
 """
 
