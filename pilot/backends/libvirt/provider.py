@@ -7,11 +7,9 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from pilot.backends.libvirt import console, eventloop, membership
-from pilot.backends.libvirt.console import Console, Writer
-from pilot.backends.libvirt.faults import translate
+from pilot.backends.libvirt import eventloop, membership
+from pilot.backends.libvirt.consoles import Consoles
 from pilot.backends.libvirt.host import HostWatch
 from pilot.backends.libvirt.hung import HungWatch
 from pilot.backends.libvirt.lane import Lanes
@@ -19,7 +17,7 @@ from pilot.backends.libvirt.membership import Membership
 from pilot.backends.libvirt.operations import Operations
 from pilot.backends.libvirt.settings import HostAddress, Settings
 from pilot.backends.provider import Acted, Serial, Sink
-from pilot.errors import DeadlineError, NoSuchNodeError, PilotError, UnreachableError
+from pilot.errors import NoSuchNodeError, UnreachableError
 from pilot.records import Host, Node
 from pilot.verbs import Value
 
@@ -35,26 +33,13 @@ class _Hypervisor:
         wait = settings.open_deadline
         self.lanes = Lanes(name, uri, purpose="acts", open_deadline=wait)
         self.probes = Lanes(name, uri, purpose="probes", spare=3, open_deadline=wait)
-        self.console_lanes = Lanes(
-            name, uri, purpose="consoles", spare=3, open_deadline=wait, lost=self._console_connection_lost
-        )
+        self.consoles = Consoles(watch, settings)
         self.operations = Operations(watch, self.lanes, settings, sink.starting)
-        self.writer = Writer(name)
-        self.consoles: set[Console] = set()
         hung = HungWatch(
             watch, self.probes, settings, rng,
             lambda uuid: self.operations.running(uuid) in ("power.off", "power.install"),
         )  # fmt: skip
         self.tasks = [asyncio.create_task(watch.run()), asyncio.create_task(hung.run())]
-
-    def lose_consoles(self, why: str, raw: Any = None) -> None:
-        """Their host, or the connection `raw` that some of them are on, is no more."""
-        for held in tuple(self.consoles):
-            if raw is None or held.raw is raw:
-                held.lose(why)
-
-    def _console_connection_lost(self, raw: Any, why: str) -> None:
-        self.lose_consoles(f"the connection to host {self.watch.address.name} was lost: {why}", raw)
 
 
 class LibvirtProvider:
@@ -102,11 +87,10 @@ class LibvirtProvider:
             async with asyncio.timeout(self._settings.stop):
                 await asyncio.gather(*(part.operations.stop() for part in parts), return_exceptions=True)
         for part in parts:
-            part.lose_consoles("airboss stops")
-            part.writer.stop()
+            part.consoles.close("airboss stops")
             for task in part.tasks:
                 task.cancel()
-            for lanes in (part.lanes, part.probes, part.console_lanes):
+            for lanes in (part.lanes, part.probes):
                 lanes.close("airboss stops")
         tasks = [task for part in parts for task in part.tasks]
         if tasks:
@@ -126,38 +110,7 @@ class LibvirtProvider:
         self, node_id: str, output: Callable[[bytes], None], lost: Callable[[str], None]
     ) -> Serial:
         """Hold the node's serial console; see Provider.open_console."""
-        part = self._part(node_id)
-        name = part.watch.domains.node(node_id).name
-        doing = f"opening the console of {name}"
-        part.watch.check_up(doing)
-        loop = asyncio.get_running_loop()
-        opening = asyncio.ensure_future(
-            part.console_lanes.call(
-                doing,
-                lambda raw: console.open_blocking(
-                    raw, node_id, loop, part.writer, output, lost, self._settings.console
-                ),
-                self._settings.query,
-            )
-        )
-        try:
-            async with asyncio.timeout(self._settings.console):
-                held = await asyncio.shield(opening)
-        except TimeoutError:
-            opening.add_done_callback(_close_late)
-            raise DeadlineError(
-                f"{doing}: libvirt has not answered for {self._settings.console:g} s"
-            ) from None
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close_late)
-            raise
-        except PilotError:
-            raise
-        except Exception as error:
-            raise translate(error, doing, part.watch.address.name) from None
-        part.consoles.add(held)
-        held.on_end = lambda: part.consoles.discard(held)
-        return held
+        return await self._part(node_id).consoles.open(node_id, output, lost)
 
     async def tag(self, node_id: str, member: Membership) -> None:
         """Write a node's membership into its domain's metadata.
@@ -204,7 +157,7 @@ class LibvirtProvider:
         if part is not None and host.state == "up":
             part.lanes.warm()
         elif part is not None and host.state == "down":
-            part.lose_consoles(f"host {host.name} is down: {host.detail}")
+            part.consoles.lose(f"host {host.name} is down: {host.detail}")
 
     def _nodes(self, watch: HostWatch, nodes: list[Node]) -> None:
         part = self._hosts.get(watch.address.name)
@@ -243,9 +196,3 @@ class LibvirtProvider:
 def _weight(node: Node) -> int:
     """How much a record says that its host is where the domain is."""
     return 2 * (node.state not in ("off", "crashed", "unknown")) + (node.stale_since is None)
-
-
-def _close_late(opening: asyncio.Future[Console]) -> None:
-    """A console that opens after nobody waits for it any more is let go."""
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().lose("nobody waits for it any more")
