@@ -68,7 +68,7 @@ def test_clusters(run: Run) -> None:
 def test_keys_from_files_and_stdin(run: Run, tmp_path: Path) -> None:
     run("cluster", "add", "vi-1")
     alice, bob, carol = (_pub(tmp_path, name) for name in ("alice", "bob@host", "carol"))
-    code, out, err = run("key", "add", "vi-1", alice, "--role", "viewer", "--valid-before", "+30d")
+    code, out, err = run("key", "add", "vi-1", "--role", "viewer", alice, "--valid-before", "+30d")
     assert (code, out) == (0, "")
     assert err.startswith("added: alice SHA256:")
     text = f'# ours\n\n{bob.read_text()}\n*@vi-1 cert-authority,valid-before="20390101Z" {carol.read_text()}'

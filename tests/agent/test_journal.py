@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from pilot.agent.journal_read import Filter, last, open_intents, pages, read
 from pilot.agent.journal_verify import verify_journal
 from pilot.errors import BusyError, DeadlineError, StorageError
 from tests.agent.journals import RESULT, append_intent, append_pair, open_database
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,12 +54,6 @@ def _held(database: Database) -> Iterator[None]:
         other.execute("COMMIT")
     finally:
         other.close()
-
-
-async def _until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - conditions here are not ours to signal
-            await asyncio.sleep(0.01)
 
 
 async def test_what_is_written_is_read(database: Database) -> None:
@@ -124,7 +119,7 @@ async def test_many_at_once_share_commits(database: Database) -> None:
     async with _journal(database) as journal:
         with _held(database):
             intents = [asyncio.create_task(append_intent(journal, seq)) for seq in range(1, 201)]
-            await _until(lambda: journal.waiting >= 190)
+            await until(lambda: journal.waiting >= 190)
         assert sorted(await asyncio.gather(*intents)) == list(range(1, 201))
     assert commits <= 11
     assert verify_journal(database).signed == 200
@@ -134,9 +129,9 @@ async def test_a_full_queue_refuses(database: Database) -> None:
     async with _journal(database, queue_size=1) as journal:
         with _held(database):
             first = asyncio.create_task(append_intent(journal))
-            await _until(lambda: _at_work(journal))
+            await until(lambda: _at_work(journal))
             second = asyncio.create_task(append_intent(journal, 2))
-            await _until(lambda: journal.waiting == 1)
+            await until(lambda: journal.waiting == 1)
             with pytest.raises(BusyError, match="nothing was done"):
                 await append_intent(journal, 3)
             with pytest.raises(BusyError):
@@ -144,7 +139,7 @@ async def test_a_full_queue_refuses(database: Database) -> None:
         assert await first == 1
         later = await second
         # A refused intent is gone; a refused outcome is kept.
-        await _until(lambda: len(read(database)) == 3)
+        await until(lambda: len(read(database)) == 3)
     assert [record.id for record in open_intents(database)] == [later]
 
 
@@ -152,13 +147,13 @@ async def test_cancelled_while_it_waits_or_is_written(database: Database) -> Non
     async with _journal(database) as journal:
         with _held(database):
             first = asyncio.create_task(append_intent(journal))
-            await _until(lambda: _at_work(journal))
+            await until(lambda: _at_work(journal))
             second = asyncio.create_task(append_intent(journal, 2))
-            await _until(lambda: journal.waiting == 1)
+            await until(lambda: journal.waiting == 1)
             first.cancel()
             second.cancel()
             await asyncio.gather(first, second, return_exceptions=True)
-        await _until(lambda: len(read(database)) == 2)
+        await until(lambda: len(read(database)) == 2)
     # The first was too late to be taken back: that nothing was done about it is said. The second never was.
     records = read(database)
     assert [(record.kind, record.intent) for record in records] == [("intent", 0), ("outcome", 1)]
@@ -181,7 +176,7 @@ async def test_a_disk_that_hangs_is_said(database: Database, monkeypatch: pytest
     journal = Journal(database)
     with _held(database), pytest.raises(DeadlineError, match="has not answered"):
         await append_intent(journal)
-    await _until(lambda: len(read(database)) == 2)
+    await until(lambda: len(read(database)) == 2)
     assert open_intents(database) == []
     monkeypatch.undo()
     await journal.close()
@@ -225,7 +220,7 @@ async def test_a_full_disk_refuses_and_recovers(small_disk: Path, caplog: pytest
         (small_disk / "ballast").unlink()
         await append_pair(journal, 5000)
         # The outcome that found no room has not been forgotten.
-        await _until(lambda: early not in {record.id for record in open_intents(database)})
+        await until(lambda: early not in {record.id for record in open_intents(database)})
         assert len(read(database)) == written + 3
         report = verify_journal(database)
     database.close()
@@ -298,7 +293,7 @@ def test_killed_in_the_middle_leaves_a_journal_that_holds(database: Database) ->
 async def test_closed(database: Database) -> None:
     journal = Journal(database)
     waiting = asyncio.create_task(append_pair(journal))
-    await _until(lambda: len(read(database)) > 0)
+    await until(lambda: len(read(database)) > 0)
     await journal.close()
     with pytest.raises(StorageError, match="closed"):
         await append_intent(journal)

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncssh
@@ -21,6 +21,7 @@ from pilot.agent.registry import SITE, Registry, Snapshot
 from pilot.agent.registry_edit import Actor, Editor, principal_of
 from pilot.errors import ConfigError, RefusedError, UsageError
 from tests.agent.journals import open_database
+from tests.support.waiting import until
 
 
 def _line(name: str = "owner@vi-1", *, authority: bool = False) -> SignerLine:
@@ -111,13 +112,13 @@ async def test_follow_survives_a_database_that_fails(
         following = asyncio.create_task(registry.follow(0.01))
         raw = sqlite3.connect(str(database.path), isolation_level=None)
         raw.execute("ALTER TABLE generation RENAME TO elsewhere")
-        await _until(lambda: bool(registry.trouble))
+        await until(lambda: bool(registry.trouble))
         assert "vi-1" in registry.snapshot.clusters
         raw.execute("ALTER TABLE elsewhere RENAME TO generation")
         raw.close()
-        await _until(lambda: not registry.trouble)
+        await until(lambda: not registry.trouble)
         editor.add_cluster("vi-2", 4, protected=False)
-        await _until(lambda: "vi-2" in registry.snapshot.clusters)
+        await until(lambda: "vi-2" in registry.snapshot.clusters)
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await following
@@ -222,9 +223,3 @@ async def test_a_line_that_cannot_be_read_entitles_nobody(
     async with _registry(database) as registry:
         assert [entry.principal for entry in registry.snapshot.signers] == ["b"]
     assert "entitles nobody" in caplog.text
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - conditions here are not ours to signal
-            await asyncio.sleep(0.01)

@@ -41,7 +41,7 @@ def names(rule: str | None, cluster: str, vms: Sequence[Vm]) -> list[str]:
 
 
 def _apply(rule: str, cluster: str, vm: Vm, number: int) -> str:
-    if len(rule) > 3 and rule[0] == "s" and not rule[1].isalnum() and rule[1] != "\\":
+    if rule[0:1] == "s" and rule[1:2] in ("/", "|", "#", ","):
         parts = re.split(rf"(?<!\\){re.escape(rule[1])}", rule[2:])
         if len(parts) != 3 or parts[2]:
             raise UsageError(f"--node-name '{rule}' is not a substitution", "Such as s/^vi-1-//")

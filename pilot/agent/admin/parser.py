@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from pilot import __version__
@@ -15,6 +16,24 @@ _EXITS = """exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused, 4
 130 interrupted"""
 
 
+class _Command(argparse.ArgumentParser):
+    """One command. Options may stand between its words: `key add vi-1 --role viewer alice.pub`."""
+
+    _mixing = False
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse's, which by itself takes all words from before or between the first options."""
+        if self._mixing:
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
+
+
 def build() -> argparse.ArgumentParser:
     """The whole parser; what it gives has `run`, `module:function` taking the parsed arguments."""
     parser = argparse.ArgumentParser(
@@ -23,12 +42,12 @@ def build() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"rocks-pilot {__version__}")
     parser.set_defaults(config=DEFAULT_CONFIG)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Command(add_help=False)
     common.add_argument(
         "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help=f"instead of {DEFAULT_CONFIG}"
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help=argparse.SUPPRESS)
-    json = argparse.ArgumentParser(add_help=False)
+    json = _Command(add_help=False)
     json.add_argument("--json", action="store_true", help="data on stdout as JSON")
 
     serve = commands.add_parser("serve", parents=[common], help="run airboss")
@@ -51,11 +70,11 @@ _Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public 
 
 def _cluster(
     commands: _Commands[argparse.ArgumentParser],
-    common: argparse.ArgumentParser,
-    json: argparse.ArgumentParser,
+    common: _Command,
+    json: _Command,
 ) -> None:
     named = commands.add_parser("cluster", help="virtual clusters and their nodes")
-    group = named.add_subparsers(metavar="COMMAND", required=True)
+    group = named.add_subparsers(metavar="COMMAND", required=True, parser_class=_Command)
 
     add = group.add_parser(
         "add", parents=[common, json], help="add a cluster, or set its VLAN and protection"
@@ -118,11 +137,11 @@ def _cluster(
 
 def _key(
     commands: _Commands[argparse.ArgumentParser],
-    common: argparse.ArgumentParser,
-    json: argparse.ArgumentParser,
+    common: _Command,
+    json: _Command,
 ) -> None:
     named = commands.add_parser("key", help="who may act: keys and certificate authorities")
-    group = named.add_subparsers(metavar="COMMAND", required=True)
+    group = named.add_subparsers(metavar="COMMAND", required=True, parser_class=_Command)
 
     add = group.add_parser(
         "add",
@@ -167,11 +186,11 @@ def _key(
 
 def _journal(
     commands: _Commands[argparse.ArgumentParser],
-    common: argparse.ArgumentParser,
-    json: argparse.ArgumentParser,
+    common: _Command,
+    json: _Command,
 ) -> None:
     named = commands.add_parser("journal", help="who asked for what, and what came of it")
-    group = named.add_subparsers(metavar="COMMAND", required=True)
+    group = named.add_subparsers(metavar="COMMAND", required=True, parser_class=_Command)
 
     show = group.add_parser("show", parents=[common, json], help="its records; --json prints one a line")
     show.add_argument("--since", metavar="DATE", help=DATES.replace("+30d", "2h ago as 2h"))
