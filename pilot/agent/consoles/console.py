@@ -164,6 +164,8 @@ class Console:
         if not self._complete and not (paused and self._fresh):
             text = "console held again; there may be a gap" if self._was_held else "console held from here on"
             self._mark(text, "host", markers.aside)
+        if self._trouble:
+            self.keyboard.tell(Notice("host", f"the console of {plain(self._name())} is held now"))
         self._complete = self._fresh = False
         self._was_held = True
         self._loss = self._trouble = ""
