@@ -110,8 +110,10 @@ class TerminalFilter:
             if mode in self._modes:
                 out += b"\x1b[?%dl" % mode
                 break
-        if "region" in self._touched or 6 in self._modes:
-            out += b"\x1b[r\x1b[999;1H"
+        if "region" in self._touched:
+            out += b"\x1b7\x1b[r\x1b8"
+        if 6 in self._modes and not self.alternate_screen:
+            out += b"\x1b[999;1H"  # Leaving origin mode has put the cursor home.
         for touched, sequence in _RESTORE.items():
             if touched in self._touched:
                 out += sequence
@@ -139,7 +141,7 @@ class TerminalFilter:
         after = position + 2
         if kind == 0x5B:
             return self._sequence(data, after, out)
-        if kind in b"]PX^_":
+        if kind in b"]PX^_k":  # ESC k is screen's and tmux's own title string.
             self._string = _String(kind == 0x5D)
             return after
         if 0x20 <= kind <= 0x2F:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from pilot import wire
 from pilot.console.screen import Screen
 from pilot.console.terminal import Out, RawMode, window_size
 from pilot.console_stream import ConsoleStream
-from pilot.errors import UnreachableError
+from pilot.errors import PilotError, UnreachableError
 from pilot.reconnect import ConsoleAgain
 
 LEAVE = 0x1D
 """Ctrl+]"""
 _READ = 4096
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Attached:
@@ -34,35 +35,33 @@ class Attached:
         self._left = asyncio.Event()
         self._signal: int | None = None
         self._said_watching = False
-        self._pending: list[str] = []
+        self.doing: asyncio.Task[str] | None = None
 
     async def run(self, stream: ConsoleStream, doing: Coroutine[Any, Any, str] | None = None) -> int | None:
         """Stay until the user leaves or the console ends; the signal that ended it, if one did.
 
-        `doing` runs meanwhile, and what it says when it ends is shown as a notice.
+        `doing` runs meanwhile, and what it says when it ends is shown as a notice; it may go on after this.
 
         Raises:
-            PilotError: the console was refused when it was opened anew, or `doing` failed.
+            PilotError: the console was refused when it was opened anew.
         """
         loop = asyncio.get_running_loop()
         raw = RawMode(self._keys)
-        task: asyncio.Task[str] | None = None
         showing: asyncio.Task[None] | None = None
         with raw:
             loop.add_reader(self._keys, self._typed)
-            handlers: dict[int, Any] = {
+            handlers: dict[int, Callable[[], None]] = {
                 signal.SIGWINCH: self._resized,
-                signal.SIGCONT: lambda: (raw.again(), self._resized()),
+                signal.SIGCONT: raw.again,
+                **{number: partial(self._stop, number) for number in _ENDING},
             }
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-                handlers[number] = lambda number=number: self._stop(number)
             for number, handler in handlers.items():
                 loop.add_signal_handler(number, handler)
             try:
-                # The first notice is written before anything is done, so that it stands above the guest's output.
+                # First the greeting, so that it stands above what the guest prints.
                 await self._greet(stream)
                 if doing is not None:
-                    task = asyncio.create_task(self._do(doing))
+                    self.doing = asyncio.create_task(self._do(doing))
                 showing = asyncio.create_task(self._show(stream))
                 leaving = asyncio.create_task(self._left.wait())
                 await asyncio.wait({showing, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -73,17 +72,19 @@ class Attached:
                 for number in handlers:
                     loop.remove_signal_handler(number)
                 loop.remove_reader(self._keys)
-                for each in (showing, task):
-                    if each is not None:
-                        each.cancel()
-                        with contextlib.suppress(asyncio.CancelledError, Exception):
-                            await each
+                if showing is not None:
+                    showing.cancel()
+                    await asyncio.gather(showing, return_exceptions=True)
                 await self._out.finish(self._screen.leave() + self._screen.notice("left"))
                 self._out.close()
         return self._signal
 
     async def _do(self, doing: Coroutine[Any, Any, str]) -> str:
-        said = await doing
+        try:
+            said = await doing
+        except PilotError as error:
+            await self._out.write(self._screen.notice(error.message))
+            raise
         await self._out.write(self._screen.notice(said))
         return said
 

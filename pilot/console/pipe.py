@@ -1,4 +1,4 @@
-"""A console in a script: what comes on standard input is typed, what the guest prints goes to standard output."""
+"""A console in a script: standard input is typed, what the guest prints goes to standard output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _READ = 4096
 
 
 class _Input:
-    """Standard input, whatever it is. Read in a thread, since a file cannot be waited for in the event loop."""
+    """Standard input, whatever it is. Read in a thread: the event loop cannot wait for files."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd

@@ -64,10 +64,10 @@ class Out:
 
     async def _writable(self) -> None:
         loop = asyncio.get_running_loop()
-        ready = loop.create_future()
-        loop.add_writer(self._fd, lambda: ready.done() or ready.set_result(None))
+        ready = asyncio.Event()
+        loop.add_writer(self._fd, ready.set)
         try:
-            await ready
+            await ready.wait()
         finally:
             loop.remove_writer(self._fd)
 

@@ -83,7 +83,7 @@ class StandIn:
         self.fingerprint = sshsig.fingerprint(self.host_key.public_data)
         self.challenge = os.urandom(wire.CHALLENGE_BYTES).hex()
         self.accepted: dict[bytes, str] = {}
-        self.grants = (Grant("vc1", "owner"),)
+        self.grants: tuple[Grant, ...] = (Grant("vc1", "owner"),)
         self.records: list[AnyRecord] = [
             Host("host:h0", "h0", "", "up", NOW),
             Cluster("cluster:vc1", "vc1"),
