@@ -10,7 +10,7 @@ modes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from pilot.agent.consoles.rendition import PLAIN, Rendition
 
@@ -151,10 +151,6 @@ class Modes:
             shift=saved.shift,
             rendition=saved.rendition,
         )
-
-    def differences(self, other: Modes) -> list[str]:
-        """Names of what the two have different; for messages."""
-        return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
 
 
 AT_REST = Modes()

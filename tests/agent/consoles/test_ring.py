@@ -78,17 +78,17 @@ VIM = ("vim", "-u", "NONE", "-i", "NONE", "-n", "-c", "syntax on", "-c", "set fi
 @pytest.fixture(scope="module")
 def recordings(text_file: Path) -> dict[str, bytes]:
     """What several programs print, long enough that most of it falls out of a small ring."""
-    pages = [b"\x06"] * 40
+    pages = [b"\x06"] * 16
     return {
         "boot log": boot_log(4000),
         "vim": record([*VIM, str(text_file)], [*pages, b"5\x19", b"ihello \x1b", b"dd", b"G", b"gg", *pages]),
         "vim on a vt220": record([*VIM, str(text_file)], [*pages, b"/line 700\r", b"x"], term="vt220"),
         "busybox vi": record(
-            ["busybox", "vi", str(text_file)], [*pages, b"dd", b"/line 300\r"], term="vt100"
+            ["busybox", "vi", str(text_file)], [*pages, *pages, b"dd", b"/line 300\r"], term="vt100"
         ),
-        "less": record(["less", str(text_file)], [b" "] * 60 + [b"\x1bOA"] * 20 + [b"j"] * 10),
+        "less": record(["less", str(text_file)], [b" "] * 25 + [b"\x1bOA"] * 8 + [b"j"] * 6),
         "top": record(["top", "-d", "0.03"], [b"1"] * 2, deadline=1.5),
-        "busybox top": record(["busybox", "top", "-d", "1"], [b" "] * 25, term="linux"),
+        "busybox top": record(["busybox", "top", "-d", "1"], [b" "] * 14, term="linux"),
         "shell": record(
             ["busybox", "sh"], [b"seq 1 3000\r", b"ls --color=always -C /usr/bin\r", b"echo done\r"]
         ),
@@ -135,7 +135,7 @@ def cut_ring(stream: bytes, chance: random.Random) -> Ring:
 
 def test_a_character_and_a_sequence_cut_in_two_are_made_whole(screen: Screen) -> None:
     for cut in ("─".encode(), b"\x1b[1;31m", b"\x1b]2;title\x1b\\", b"\x1b(0"):
-        for at in range(1, len(cut)):
+        for at in {1, len(cut) // 2, len(cut) - 1}:
             ring = Ring(1000)
             lead = MAX_CONSOLE_CHUNK - at
             ring.append(b"\x1b[44m" + b"x" * (lead - 5))
@@ -152,11 +152,11 @@ def test_a_character_and_a_sequence_cut_in_two_are_made_whole(screen: Screen) ->
 
 def test_a_boot_log_is_taken_at_20_mb_a_second() -> None:
     log = boot_log(20_000)
-    ring, started = Ring(), time.perf_counter()
+    ring, started = Ring(), time.process_time()
     for _ in range(8):
         for at in range(0, len(log), 4096):
             ring.append(log[at : at + 4096])
-    rate = 8 * len(log) / (time.perf_counter() - started) / 1e6
+    rate = 8 * len(log) / (time.process_time() - started) / 1e6
     print(f"\n{rate:.0f} MB/s")
     assert rate > 20
 
