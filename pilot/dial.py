@@ -28,6 +28,10 @@ KEEPALIVE_SECONDS = 5.0
 KEEPALIVES = 3
 
 
+_CIPHERS = ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"]
+"""Authenticated ones only. AES first: a packet takes asyncssh half the time that it does with ChaCha20."""
+
+
 class Prompt(Protocol):
     """Asks the user for passphrases; not while `deferred`."""
 
@@ -125,6 +129,7 @@ async def _connect(
                 gss_host=None,
                 x509_trusted_certs=None,
                 compression_algs=["none"],
+                encryption_algs=_CIPHERS,
                 client_version=f"rocks-pilot-{pilot.__version__}",
                 keepalive_interval=KEEPALIVE_SECONDS,
                 keepalive_count_max=KEEPALIVES,
