@@ -118,6 +118,7 @@ def define(uri: str, documents: list[str]) -> None:
 def share(guest: Guest, folder: Path) -> Guest:
     """The guest with its disk copied where the hosts' unprivileged account can read it."""
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)  # whatever the umask
     disk = folder / "disk.img"
     disk.write_bytes(guest.disk.read_bytes())
     disk.chmod(0o444)

@@ -86,14 +86,18 @@ def main(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[Callable[[], None]]:
-    """The ending signals raise `_EndedError`, until the function that is given is called: then they wait."""
+    """The first ending signal raises `_EndedError`; later ones, or after a call of what is given, do nothing.
 
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise _EndedError(number)
+    So that a second Ctrl+C does not break off the clearing up.
+    """
 
     def quiet() -> None:
         for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        quiet()
+        raise _EndedError(number)
 
     before = {number: signal.signal(number, end) for number in _ENDING}
     try:

@@ -153,6 +153,7 @@ class DemoSite:
             _Readiness(self.folder) as readiness,
         ):
             log = self.folder / "airboss.log"
+            log.touch(mode=0o600)
             source = str(Path(__file__).parents[2])
             with log.open("ab") as output:
                 self._airboss = subprocess.Popen(
