@@ -95,13 +95,10 @@ class Stay:
 
         task = asyncio.create_task(doing()) if doing is not None else None
         loop = asyncio.get_running_loop()
-        here = asyncio.current_task()
-        assert here is not None
-        # The same end as Ctrl+C has: what was written is whole, and airboss hears of it.
-        loop.add_signal_handler(signal.SIGTERM, here.cancel)
         args = self._context.args
-        try:
-            await pipe(
+        ended = False
+        piping = asyncio.create_task(
+            pipe(
                 stream,
                 keys=None if mode == "watch" else sys.stdin.fileno(),
                 # With --json stdout is for the outcome alone.
@@ -110,13 +107,27 @@ class Stay:
                 replay=not getattr(args, "no_replay", False),
                 say=lambda text: self._talk.say(f"[pilot: {text}]", "dim"),
             )
+        )
+
+        def end() -> None:
+            nonlocal ended
+            ended = piping.cancel()
+
+        # An orderly end: what was written is whole, and airboss hears of it.
+        loop.add_signal_handler(signal.SIGTERM, end)
+        try:
+            await piping
+        except asyncio.CancelledError:
+            if not ended:
+                piping.cancel()
+                raise
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
             if task is not None and not task.done():
                 await task
         if task is not None:
             self._talk.say(f"[pilot: {task.result()}]", "dim")
-        return Exit.OK
+        return 128 + signal.SIGTERM if ended else Exit.OK
 
     def _tell_json(self, stream: ConsoleStream) -> None:
         from pilot.commands.as_json import outcome_json

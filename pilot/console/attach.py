@@ -101,7 +101,8 @@ class Attached:
             try:
                 async for frame in stream:
                     if isinstance(frame, wire.Notice):
-                        await self._out.write(self._screen.notice(frame.text))
+                        if not self._screen.has_shown(frame.text):
+                            await self._out.write(self._screen.notice(frame.text))
                         if frame.final:
                             return
                     else:

@@ -71,7 +71,8 @@ async def pipe(
         async for frame in stream:
             heard.set()
             if isinstance(frame, wire.Notice):
-                say(frame.text)
+                if not screen.has_shown(frame.text):
+                    say(frame.text)
             else:
                 await writer.write(screen.output(frame.data, False, replay=replay))
             if writer.broken:

@@ -8,6 +8,7 @@ from pilot.terminal_filter import TerminalFilter
 _OVERLAP = 2048
 """Bytes at the end of what was shown by which the place is found again after a reconnection."""
 _LEAST_OVERLAP = 32
+_RECENT = 512
 
 
 class Screen:
@@ -54,6 +55,10 @@ class Screen:
         begin = b"\r\n" if self._line_begun else b""
         self._line_begun = False
         return begin + said + b"\r\n"
+
+    def has_shown(self, text: str) -> bool:
+        """Whether the guest's output has just said this: airboss marks it with what befell the node."""
+        return text.encode() in self._tail[-_RECENT:]
 
     def leave(self) -> bytes:
         """What puts the terminal back as it was."""

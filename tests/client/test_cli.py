@@ -396,3 +396,28 @@ async def test_what_is_heavy_is_not_imported(ada: User) -> None:
         modules = await asyncio.to_thread(_imported, words, ada.environment)
         assert not (never | {"asyncssh", "cryptography"}) & modules
         assert not any(name.startswith(("pilot.agent", "pilot.backends")) for name in modules)
+
+
+async def test_a_console_in_a_pipe_ends_in_order(ada: User, airboss: StandIn) -> None:
+    left = asyncio.Event()
+
+    async def guest(channel: Channel) -> None:
+        channel.send(wire.Output(b"[pilot 2026 compute-0-0: turned on]\r\n"))
+        channel.send(wire.Notice("power", "compute-0-0: turned on"), wire.Notice("joined", "bob has joined"))
+        try:
+            await channel.closed.wait()
+        finally:
+            left.set()
+
+    airboss.console = guest  # type: ignore[method-assign]
+    process = await ada.start("console", "compute-0-0", "--watch")
+    assert process.stdout is not None
+    async with asyncio.timeout(20):
+        await process.stdout.readline()
+        assert process.stderr is not None
+        said = await process.stderr.readline()
+        process.send_signal(15)
+        _, err = await process.communicate()
+        await left.wait()
+    assert said == b"[pilot: bob has joined]\n", "what the console itself has said is not said twice"
+    assert (process.returncode, err) == (128 + 15, b"")
