@@ -14,13 +14,16 @@ from typing import Protocol
 from pilot.agent.database import Database
 from pilot.agent.journal_chain import Record
 from pilot.agent.journal_read import Filter, open_intents, read
-from pilot.errors import PilotError
+from pilot.errors import BusyError, DeadlineError, PilotError, UnreachableError
 from pilot.records import Node
 
 _log = logging.getLogger(__name__)
 
 STARTED = "airboss.start"
 """The event in the journal that says that an airboss began."""
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 10.0
+"""Seconds between two tries at a host that does not answer."""
 _STARTING = ("power.on", "power.boot", "power.install")
 
 
@@ -79,8 +82,24 @@ class Recovery:
                 task.add_done_callback(self._tasks.discard)
 
     async def _resume(self, node: Node) -> None:
-        try:
-            if await self._provider.resume_interrupted(node.id):
-                _log.warning("%s was left paused by an interrupted start: it runs now", node.name)
-        except PilotError as error:
-            _log.error("%s was left paused by an interrupted start: %s", node.name, error.message)
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                if await self._provider.resume_interrupted(node.id):
+                    _log.warning("%s was left paused by an interrupted start: it runs now", node.name)
+            except (UnreachableError, BusyError, DeadlineError) as error:
+                _log.warning("%s was left paused by an interrupted start: %s", node.name, error.message)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            except PilotError as error:
+                _log.error("%s stays paused after an interrupted start: %s", node.name, error.message)
+                return
+            else:
+                return
+
+    async def stop(self) -> None:
+        """Give up what has not been reached; the intents stay open."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)

@@ -221,8 +221,11 @@ class Service:
     def recheck(self) -> None:
         """End the consoles of those who may not see them any more; watchers begin anew with what they may."""
         for viewer, (caller, cluster) in list(self._attached.items()):
-            if caller.role(cluster) is None:
-                viewer.finish(f"your key is not entitled to {cluster} any more")
+            role = caller.role(cluster)
+            if role is None:
+                viewer.close(f"your key is not entitled to {cluster} any more")
+            elif not role_covers(role, "operator"):
+                viewer.demote(f"your role in {cluster} is {role} now: you watch")
         self.inventory.resync()
 
     async def _console(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:

@@ -24,8 +24,8 @@ class Site:
 
     async def up(self) -> Site:
         """Make the clusters and their owners, and start airboss."""
-        await self.airboss.admin("cluster", "add", "vc1")
-        await self.airboss.admin("cluster", "add", "vc2")
+        for cluster in ("vc1", "vc2"):
+            self.airboss.editor.add_cluster(cluster, None, False)
         self.ada = await self.airboss.person("ada", "vc1")
         self.bob = await self.airboss.person("bob", "vc2")
         await self.airboss.start()

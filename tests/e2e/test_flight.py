@@ -19,6 +19,8 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.e2e
 
 BOOT_SECONDS = 60.0
+NETWORK_BOOT = b"starting execution"
+"""What iPXE says when the BIOS has chosen the network; its banner alone is shown at every start."""
 
 
 class Reading:
@@ -126,7 +128,7 @@ async def test_a_node_is_flown_from_the_first_byte_to_off(site: Site, ada: Link)
     assert (off.result, off.state) == ("done", "off"), off
     await console.close()
     await site.airboss.admin("journal", "verify")
-    assert '"intent"' not in await site.airboss.admin("journal", "show", "--open", "--json")
+    assert await site.airboss.admin("journal", "show", "--open", "--json") == ""
 
 
 async def test_one_message_starts_nodes_on_several_hosts_and_each_has_its_outcome(ada: Link) -> None:
@@ -173,12 +175,12 @@ async def test_install_boots_from_the_network_once(site: Site, ada: Link) -> Non
     (installed,) = await act(ada, "install", "compute-0-0")
     assert installed.result == "done", installed
     console = await read(ada, "compute-0-0")
-    network = await console.expect(b"iPXE")
+    network = await console.expect(NETWORK_BOOT)
     disk = await console.expect(b"login: ", after=network)
     await console.log_in()
     console.stream.type(b"reboot\r")
     again = await console.expect(b"login: ", after=disk + 40)
-    assert b"iPXE (" not in console.seen[disk:again]
+    assert NETWORK_BOOT not in console.seen[disk:again]
     assert b"Booting from Hard Disk" in console.seen[disk:again]
     await console.close()
     assert "<boot dev='hd'/>" in site.vms[0].domain.XMLDesc()
@@ -197,7 +199,7 @@ async def test_two_share_a_console_and_taking_over_is_announced_by_name(site: Si
         node = await until_presence(ada, "ada", 1)
         assert node.writer == "ada"
         second.stream.take()
-        taken = await first.expect_notice("anna")
+        taken = await first.expect_notice("anna has taken the keyboard")
         assert taken.writing is False
         await until_presence(ada, "anna", 1)
         second.stream.type(b"echo from-$((1+1))-anna\r")

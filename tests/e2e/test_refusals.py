@@ -90,7 +90,7 @@ async def nothing_was_done(site: Site, link: Link) -> None:
     (node,) = (await link.call("node.list", "vc1")).records
     assert getattr(node, "state", "") == "off"
     shown = await site.airboss.admin("journal", "show", "--json")
-    assert '"intent"' not in shown
+    assert '"kind":"intent"' not in shown
     await site.airboss.admin("journal", "verify")
 
 

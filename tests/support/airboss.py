@@ -15,8 +15,14 @@ import asyncssh
 
 from keys import sshsig
 from keys.identity import identities
+from keys.signers import SignerLine
+from pilot.agent.database import Database
+from pilot.agent.registry_edit import Actor, Editor
+from pilot.agent.settings import load_settings
 from pilot.client_config import Site
+from pilot.errors import IdentityError
 from pilot.link import Link
+from pilot.records import Role
 from pilot.trust import KnownHosts, accept_first_use
 from tests.support.waiting import until
 
@@ -48,6 +54,7 @@ class Person:
         self.key.chmod(0o600)
         self.public = self.key.with_suffix(".pub")
         self.public.write_bytes(key.export_public_key())
+        self.key_blob = key.public_data
         self.fingerprint = sshsig.fingerprint(key.public_data)
         self._airboss = airboss
 
@@ -88,6 +95,11 @@ class Airboss:
         lines = [f'[site]\nname = "test"\nlisten = ["127.0.0.1:{self.port}"]\nstate = "{self.state}"']
         lines += [f'[[host]]\nname = "{name}"\nuri = "{uri}"' for name, uri in hosts.items()]
         self.config.write_text("\n".join([*lines, extra, ""]))
+        self.state.mkdir(mode=0o700)
+        self.editor = Editor(
+            Database.open(load_settings(self.config).database_url), Actor("tests", os.getuid())
+        )
+        """What the admin commands that change entitlements work with; quicker than a process for each."""
 
     async def start(self) -> None:
         """Start it and await that it serves."""
@@ -140,14 +152,26 @@ class Airboss:
         assert (process.returncode != 0) == fails, (words, process.returncode, out, err)
         return out.decode()
 
-    async def person(self, name: str, cluster: str = "", role: str = "owner") -> Person:
+    async def person(self, name: str, cluster: str = "", role: Role = "owner") -> Person:
         """Somebody new, entitled in a cluster if one is named."""
         person = Person(self.folder, name, self)
         if cluster:
             await self.entitle(person, cluster, role)
         return person
 
-    async def entitle(self, person: Person, cluster: str, role: str = "owner") -> None:
-        """`pilot-agent key add`."""
-        where = ["--site"] if cluster == "*" else [cluster]
-        await self.admin("key", "add", *where, "--role", role, "--principal", person.name, str(person.public))
+    async def entitle(self, person: Person, cluster: str, role: Role = "owner") -> None:
+        """What `pilot-agent key add` does; awaits that a running airboss has taken it up."""
+        line = SignerLine(principals=(person.name,), key_blob=person.key_blob)
+        self.editor.add_signers(cluster, role, [line])
+        if self.process is None:
+            return
+
+        async def known() -> bool:
+            try:
+                link = await person.link()
+            except IdentityError:
+                return False
+            await link.close()
+            return True
+
+        await until(known, 2, f"airboss knows {person.name}")
