@@ -17,7 +17,7 @@ from pilot.channel import Channel, open_channel
 from pilot.client_config import Site
 from pilot.console_stream import ConsoleStream
 from pilot.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, identity_error, reach, say_hello
-from pilot.errors import DeadlineError, IdentityError, UnreachableError, WireError
+from pilot.errors import DeadlineError, IdentityError, UnreachableError, UsageError, WireError
 from pilot.faults import error_of
 from pilot.records import AnyRecord, Grant
 from pilot.trust import KnownHosts
@@ -26,6 +26,9 @@ from pilot.verbs import BY_ID, Value
 CALL_SECONDS = 30.0
 SILENCE_SECONDS = 20.0
 """A watch with nothing in it for so long is dead: airboss sends a pulse every few seconds."""
+
+_LONGEST_BODY = wire.MAX_CLIENT_FRAME - 8 * 1024
+"""Bytes; what is left of a frame is for the signature, and a certificate in it."""
 
 OnProgress = Callable[[wire.Progress], None]
 
@@ -216,6 +219,11 @@ class Link:
                 args=args,
             )
         )
+        if len(body) > _LONGEST_BODY or len(targets) > wire.MAX_TARGETS:
+            raise UsageError(
+                f"{len(targets)} targets are too many for one request",
+                "Name them as a range (compute-0-[0-99]), a glob, or @all.",
+            )
         try:
             signature = await sshsig.make_with(self.signer, body, wire.REQUEST_NAMESPACE)
         except KeysError as error:

@@ -36,6 +36,9 @@ def run(words: list[str]) -> int:
 def candidates(words: list[str]) -> list[tuple[str, str]]:
     """What could stand for the last of the words, which is being typed and may be empty."""
     before, typed = (words[:-1], words[-1]) if words else ([], "")
+    # bash takes --option=value apart into three words.
+    before = [word for word in before if word != "="]
+    typed = "" if typed == "=" else typed
     spot = _Spot(cli.parser(before))
     for word in before:
         spot.step(word)

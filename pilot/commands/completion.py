@@ -29,12 +29,12 @@ _ZSH = """\
 #compdef pilot
 # pilot: completion for zsh. Put it to use with:  eval "$(pilot completion zsh)"
 _pilot() {
-    local line
+    local line tab=$'\\t'
     local -a offered
     while IFS='' read -r line; do
         [[ $line == :files ]] && { _files; return }
         line=${line//:/\\\\:}
-        offered+=("${line/$'\\t'/:}")
+        offered+=("${line/$tab/:}")
     done < <(pilot __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
     _describe pilot offered
 }

@@ -13,7 +13,7 @@ from pilot.errors import DeadlineError, Exit, RefusedError, UnreachableError, Us
 from pilot.verbs import VERBS, Value, Verb
 
 if TYPE_CHECKING:
-    from pilot.link import Link
+    from pilot.link import Link, OnProgress
     from pilot.wire import Outcome, Reply
 
 WAIT_SECONDS = 300.0
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             sub.add_argument(
                 f"--{argument.name}",
                 dest=f"arg_{argument.name}",
+                metavar=None if argument.choices else argument.name.upper(),
                 type=type(argument.default),
                 choices=argument.choices or None,
                 default=argument.default,
@@ -86,6 +87,8 @@ class Power:
 
     async def run(self) -> int:
         """Ask if need be, do it, wait if wanted; the exit code."""
+        from pilot.commands.progress import Waiting
+
         confirmed = getattr(self._args, "yes", True)
         if not confirmed and not self._talk.asks:
             raise UsageError(f"{self._verb.label} is not done unasked, and nobody is here", "Say --yes.")
@@ -101,7 +104,8 @@ class Power:
                     return Exit.INTERRUPTED
             if getattr(self._args, "console", False):
                 return await self._with_console(link, cluster)
-            outcomes = (await self._do(link, cluster)).outcomes
+            async with Waiting(self._talk, f"{self._verb.label}: waiting for airboss") as waiting:
+                outcomes = (await self._do(link, cluster, waiting.progress)).outcomes
             code = exit_code(outcomes)
             reached = await self._wait(link, cluster, outcomes)
         self._tell(outcomes)
@@ -114,14 +118,9 @@ class Power:
         elif self._answered:
             self._talk.say("Interrupted: airboss has done the verb, only the waiting ended.")
 
-    async def _do(self, link: Link, cluster: str) -> Reply:
-        from pilot.commands.progress import Waiting
-
+    async def _do(self, link: Link, cluster: str, on_progress: OnProgress | None = None) -> Reply:
         self._asked = True
-        async with Waiting(self._talk, f"{self._verb.label}: waiting for airboss") as waiting:
-            self._reply = await link.call(
-                self._verb.id, cluster, self._targets, self._given, on_progress=waiting.progress
-            )
+        self._reply = await link.call(self._verb.id, cluster, self._targets, self._given, on_progress)
         self._answered = True
         return self._reply
 

@@ -28,7 +28,7 @@ class Waiting:
         self._said: set[tuple[str, str]] = set()
         self._drawn = 0
         self._task: asyncio.Task[None] | None = None
-        self._redraws = talk.asks and os.environ.get("TERM") != "dumb"
+        self._redraws = talk.err_tty and os.environ.get("TERM") != "dumb"
 
     async def __aenter__(self) -> Waiting:
         self._task = asyncio.create_task(self._run())

@@ -18,13 +18,14 @@ class Talk:
     def __init__(self, *, json: bool = False, no_color: bool = False) -> None:
         self.json = json
         plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        self.err_tty = _is_tty(sys.stderr)
         self.out_colour = not plain and _is_tty(sys.stdout)
-        self.err_colour = not plain and _is_tty(sys.stderr)
+        self.err_colour = not plain and self.err_tty
 
     @property
     def asks(self) -> bool:
         """Whether there is a person to ask."""
-        return _is_tty(sys.stdin) and _is_tty(sys.stderr)
+        return _is_tty(sys.stdin) and self.err_tty
 
     def data(self, lines: Iterable[str]) -> None:
         """Lines that were asked for."""

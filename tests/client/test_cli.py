@@ -311,6 +311,8 @@ async def test_completion_knows_verbs_options_and_the_nodes_last_seen(ada: User,
     assert await offered("power", "on", "compute-0-0", "comp") == ["compute-0-1", "compute-0-2"]
     assert await offered("power", "shutdown", "--then", "") == ["leave", "off"]
     assert await offered("power", "shutdown", "--then=o") == ["--then=off"]
+    assert await offered("power", "shutdown", "--then", "=", "o") == ["off"]
+    assert await offered("power", "shutdown", "--then", "=") == ["leave", "off"]
     assert await offered("--json", "console", "") == ["compute-0-0", "compute-0-1", "compute-0-2"]
     assert await offered("--site", "") == ["test"]
     assert "--take" in await offered("console", "--")

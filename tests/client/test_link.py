@@ -20,6 +20,7 @@ from pilot.errors import (
     NoSuchNodeError,
     PilotError,
     UnreachableError,
+    UsageError,
     WireError,
 )
 from pilot.link import Link
@@ -51,6 +52,15 @@ async def test_a_list_in_parts_is_put_together(airboss: StandIn, connect: Connec
     airboss.on_request = parts
     reply = await (await connect()).call("node.list", "vc1")
     assert [record.id for record in reply.records] == [node(0).id, node(1).id]
+
+
+async def test_a_request_that_is_too_long_is_not_sent(airboss: StandIn, connect: Connect) -> None:
+    link = await connect()
+    with pytest.raises(UsageError, match="too many"):
+        await link.call("power.on", "vc1", [f"compute-{i:060d}" for i in range(1500)])
+    with pytest.raises(UsageError, match="too many"):
+        await link.call("power.on", "vc1", ["x"] * (wire.MAX_TARGETS + 1))
+    assert not airboss.asked
 
 
 async def test_a_receipt_is_kept(airboss: StandIn, connect: Connect, user: User) -> None:
