@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,8 @@ CREDIT = 8 * 1024
 CREDIT_PER_BYTE = 16
 QUEUE_LIMIT = 4096
 """Writes that wait for one writer at most."""
+PARKED_LIMIT = 64
+"""Writes that wait for one guest at most."""
 _GONE = libvirt.VIR_STREAM_EVENT_HANGUP | libvirt.VIR_STREAM_EVENT_ERROR
 _READ = libvirt.VIR_STREAM_EVENT_READABLE | _GONE
 
@@ -89,12 +92,16 @@ class Console:
         """Type. Raises BackendError if the console is lost, DeadlineError if nobody reads there."""
         if self._over:
             raise BackendError(f"the console is closed: {self._ended or 'airboss let it go'}")
+        if len(self._parked) >= PARKED_LIMIT:
+            raise BusyError("too much that was typed waits for the guest", "Wait until it reads.")
         future: asyncio.Future[None] = self._loop.create_future()
         self._writer.put(Typed(self, data, future))
         try:
             async with asyncio.timeout(self._deadline):
                 await future
         except TimeoutError:
+            with self._lock:
+                self._parked = deque(other for other in self._parked if not other.future.done())
             raise DeadlineError(
                 f"what was typed has not been taken for {self._deadline:g} s: nobody reads there",
                 "Does the node run, and does its QEMU answer?",
@@ -125,25 +132,30 @@ class Console:
         stream = self._stream
         if stream is None or self._over:
             raise BackendError("the console is closed")
-        with self._lock:
-            if self._parked and self._parked[0] is not typed:
-                self._parked.append(typed)
-                return False
-            part = typed.data[: self._credit]
-            self._credit -= len(part)
-            if not part:
-                if not self._parked:
-                    self._parked.append(typed)
-                return False
-            if self._parked:
-                self._parked.popleft()
-        taken = stream.send(part)
-        typed.data = typed.data[max(taken, 0) :]
-        if typed.data:
+        while True:
             with self._lock:
-                self._credit += len(part) - max(taken, 0)
-                self._parked.appendleft(typed)
-        return not typed.data
+                over = not typed.data or typed.future.done()
+                first = not self._parked or self._parked[0] is typed
+                if over:
+                    if typed in self._parked:
+                        self._parked.remove(typed)
+                    follower = self._parked[0] if self._parked else None
+                    break
+                if not first or self._credit == 0:
+                    if typed not in self._parked:
+                        self._parked.append(typed)
+                    return False
+                part = typed.data[: self._credit]
+                self._credit -= len(part)
+            taken = max(0, stream.send(part))
+            typed.data = typed.data[taken:]
+            if taken < len(part):  # a stream that is not libvirtd's may have no room
+                time.sleep(0.005)
+                with self._lock:
+                    self._credit += len(part) - taken
+        if follower is not None:
+            self._writer.again(follower)
+        return True
 
     # --- in libvirt's thread --------------------------------------------------------------------
 
@@ -203,13 +215,9 @@ class Console:
             data, self._chunks, self._size = b"".join(self._chunks), [], 0
             full, self._full = self._full, False
             ended = self._ended
-        if self.over:
-            return
-        if data:
+        if not self._over and data:
             self._output(data)
-        if self.over:
-            return
-        if ended is not None:
+        if not self._over and ended is not None:
             self._finish()
             self._lost(ended)
         elif full:

@@ -1,7 +1,8 @@
 """What is known of one host's domains, and how events and snapshots change it. No libvirt calls.
 
-Events arrive as they happen; a snapshot was read over some time by another thread. A snapshot therefore
-never overrides what an event said after its reading began.
+Events arrive as they happen; what is read was read over some time by another thread, and several readings
+may overlap. So a reading never overrides what an event said after it began, nor what a reading found that
+began later: whatever changed since that one began is told by an event, and read again.
 """
 
 from __future__ import annotations
@@ -59,10 +60,17 @@ class Seen(msgspec.Struct, frozen=True):
     facts: Facts | None = None
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """When a reading began: after how many events, and as which reading."""
+
+    events: int
+    number: int
+
+
 class Entry:
     """One domain."""
 
-    __slots__ = ("facts", "hung_ms", "persistent", "seq", "since", "state")
+    __slots__ = ("facts", "hung_ms", "number", "persistent", "seq", "since", "state")
 
     def __init__(self, facts: Facts, state: NodeState, since: float, persistent: bool) -> None:
         self.facts = facts
@@ -72,6 +80,8 @@ class Entry:
         self.hung_ms: int | None = None
         self.seq = 0
         """Number of the last event that set the state."""
+        self.number = 0
+        """Number of the reading that the rest is from."""
 
 
 class Domains:
@@ -82,8 +92,8 @@ class Domains:
         self._clock = clock
         self._entries: dict[str, Entry] = {}
         self._stale_since: float | None = None
-        self.seq = 0
-        """Number of the last event; a snapshot notes it before its reading begins."""
+        self._events = 0
+        self._readings = 0
 
     def __contains__(self, uuid: str) -> bool:
         return uuid in self._entries
@@ -136,7 +146,7 @@ class Domains:
 
     def lifecycle(self, uuid: str, event: int, detail: int) -> tuple[bool, Follow]:
         """Take a lifecycle event; whether the record changed, and what is to be read."""
-        self.seq += 1
+        self._events += 1
         entry = self._entries.get(uuid)
         if event in (libvirt.VIR_DOMAIN_EVENT_DEFINED, libvirt.VIR_DOMAIN_EVENT_UNDEFINED) or entry is None:
             return False, "details"
@@ -151,22 +161,30 @@ class Domains:
                 state = "crashed"
         elif event == libvirt.VIR_DOMAIN_EVENT_STARTED:
             follow = "details"
-        entry.seq = self.seq
+        entry.seq = self._events
         return self._enter(entry, state), follow
 
-    def see(self, seen: Seen, seq: int) -> bool:
-        """Take what was read of a domain, the reading having begun after event number `seq`."""
+    def begin(self) -> Reading:
+        """Note that a reading begins."""
+        self._readings += 1
+        return Reading(self._events, self._readings)
+
+    def see(self, seen: Seen, reading: Reading) -> bool:
+        """Take what a reading found of a domain; whether the record changed."""
         entry = self._entries.get(seen.uuid)
         if entry is None:
             facts = seen.facts or Facts(uuid=seen.uuid, name=seen.name)
-            self._entries[seen.uuid] = Entry(facts, seen.state, self._clock(), seen.persistent)
+            entry = self._entries[seen.uuid] = Entry(facts, seen.state, self._clock(), seen.persistent)
+            entry.number = reading.number
             return True
         changed = False
-        entry.persistent = seen.persistent
-        if seen.facts is not None and seen.facts != entry.facts:
-            entry.facts = seen.facts
-            changed = True
-        if entry.seq <= seq:
+        if reading.number > entry.number:
+            entry.persistent = seen.persistent
+            if seen.facts is not None:
+                entry.number = reading.number
+                changed = seen.facts != entry.facts
+                entry.facts = seen.facts
+        if entry.seq <= reading.events:
             changed |= self._enter(entry, seen.state)
         return changed
 
@@ -178,9 +196,14 @@ class Domains:
         entry.hung_ms = milliseconds
         return True
 
-    def remove(self, uuids: Iterable[str]) -> list[str]:
-        """Forget domains; gives those that were known."""
-        return [uuid for uuid in uuids if self._entries.pop(uuid, None) is not None]
+    def remove(self, uuids: Iterable[str], reading: Reading) -> list[str]:
+        """Forget domains that a reading did not find; gives those that were known and are forgotten."""
+        gone = [
+            uuid for uuid in uuids if (e := self._entries.get(uuid)) is not None and e.number < reading.number
+        ]
+        for uuid in gone:
+            del self._entries[uuid]
+        return gone
 
     def absent(self, present: set[str]) -> list[str]:
         """Those that a snapshot of the whole host did not find."""

@@ -183,27 +183,28 @@ class HostWatch:
 
     async def _load(self, lanes: Lanes) -> None:
         """Read everything: states in bulk, then XML by several threads at once."""
-        seq = self.domains.seq
+        begun = self.domains.begin()
         seen = await lanes.call("listing domains", reading.states, self._settings.query)
-        self._forget(self.domains.absent({one.uuid for one in seen}))
+        self._dirty.update(self.domains.absent({one.uuid for one in seen}))
+        self._wake.set()
 
         async def part(some: list[Seen]) -> None:
             read = await lanes.call(
                 "reading domains", lambda raw: reading.facts(raw, some), self._settings.query
             )
-            self._show(one.uuid for one in read if self.domains.see(one, seq))
+            self._show(one.uuid for one in read if self.domains.see(one, begun))
 
         parts = (seen[start : start + CHUNK] for start in range(0, len(seen), CHUNK))
         await asyncio.gather(*(part(some) for some in parts))
 
     async def _states(self, lanes: Lanes) -> None:
-        seq = self.domains.seq
+        begun = self.domains.begin()
         with self._forgiving():
             seen = await lanes.call("reading states", reading.states, self._settings.query)
             # A domain that is not known yet shows itself with its details, not before.
             self._dirty.update(one.uuid for one in seen if one.uuid not in self.domains)
             self._dirty.update(self.domains.absent({one.uuid for one in seen}))
-            self._show(one.uuid for one in seen if one.uuid in self.domains and self.domains.see(one, seq))
+            self._show(one.uuid for one in seen if one.uuid in self.domains and self.domains.see(one, begun))
             if self._dirty:
                 self._wake.set()
 
@@ -222,13 +223,14 @@ class HostWatch:
                 group.create_task(self._details(lanes, dirty[at : at + size]))
 
     async def _details(self, lanes: Lanes, uuids: list[str]) -> None:
-        seq = self.domains.seq
+        begun = self.domains.begin()
         with self._forgiving():
             found, gone = await lanes.call(
                 "reading domains", lambda raw: reading.details(raw, uuids), self._settings.query
             )
-            self._show(one.uuid for one in found if self.domains.see(one, seq))
-            self._forget(gone)
+            self._show(one.uuid for one in found if self.domains.see(one, begun))
+            if known := self.domains.remove(gone, begun):
+                self._tell_gone(self, known)
 
     @contextlib.contextmanager
     def _forgiving(self) -> Iterator[None]:
@@ -265,10 +267,6 @@ class HostWatch:
     def _show(self, uuids: Iterable[str]) -> None:
         if nodes := [self.domains.node(uuid) for uuid in uuids]:
             self._tell_nodes(self, nodes)
-
-    def _forget(self, uuids: list[str]) -> None:
-        if gone := self.domains.remove(uuids):
-            self._tell_gone(self, gone)
 
     def _down(self, why: str) -> None:
         if self.record.state != "down":

@@ -67,6 +67,8 @@ class LibvirtProvider:
         self._sink: Sink | None = None
         self._hosts: dict[str, _Hypervisor] = {}
         self._where: dict[str, _Hypervisor] = {}
+        self._twice: set[str] = set()
+        """Domains that more than one host knows, or knew."""
 
     async def start(self, sink: Sink) -> None:
         """Begin to watch; see Provider.start."""
@@ -75,7 +77,7 @@ class LibvirtProvider:
         for address in self._addresses:
             watch = HostWatch(
                 address, self._settings, clock=self._clock, rng=self._rng,
-                tell_host=self._host, tell_nodes=self._nodes, tell_gone=self._gone,
+                tell_host=self._host, tell_nodes=self._nodes, tell_gone=lambda _watch, ids: self._gone(ids),
             )  # fmt: skip
             self._hosts[address.name] = _Hypervisor(watch, sink, self._settings, self._rng)
 
@@ -165,29 +167,36 @@ class LibvirtProvider:
             return
         shown = []
         for node in nodes:
-            owner = self._where.setdefault(node.id, part)
-            if owner is not part:
-                # The same domain on two hosts, as after a migration: where it runs is where it is.
-                other = owner.watch.domains.node(node.id) if node.id in owner.watch.domains else None
-                if other is not None and (_weight(other), -1) >= (_weight(node), 0):
-                    continue
-                self._where[node.id] = part
+            if self._where.setdefault(node.id, part) is not part:
+                self._twice.add(node.id)
+            if node.id in self._twice:
+                node = self._settle(node.id) or node
             shown.append(node)
         if shown:
             self._sink.nodes(shown)
 
-    def _gone(self, watch: HostWatch, ids: list[str]) -> None:
+    def _settle(self, node_id: str) -> Node | None:
+        """Where a domain is that two hosts know, as around a migration: where it runs, or was last."""
+        here = self._where.get(node_id)
+        best: tuple[int, _Hypervisor] | None = None
+        for part in self._hosts.values():
+            if node_id in part.watch.domains:
+                weight = 2 * _weight(part.watch.domains.node(node_id)) + (part is here)
+                if best is None or weight > best[0]:
+                    best = (weight, part)
+        if best is None:
+            return None
+        self._where[node_id] = best[1]
+        return best[1].watch.domains.node(node_id)
+
+    def _gone(self, ids: list[str]) -> None:
         gone = []
         for node_id in ids:
-            owner = self._where.get(node_id)
-            if owner is None or owner.watch is not watch:
-                continue
-            del self._where[node_id]
-            for part in self._hosts.values():
-                if node_id in part.watch.domains:
-                    self._nodes(part.watch, [part.watch.domains.node(node_id)])
-                    break
-            else:
+            elsewhere = self._settle(node_id) if node_id in self._twice else None
+            if elsewhere is not None and self._sink is not None:
+                self._sink.nodes([elsewhere])
+            elif self._where.pop(node_id, None) is not None:
+                self._twice.discard(node_id)
                 gone.append(node_id)
         if gone and self._sink is not None:
             self._sink.gone(gone)
