@@ -13,8 +13,8 @@ from pilot.commands.context import Context
 from pilot.errors import Exit
 
 if TYPE_CHECKING:
-    from pilot.console_stream import ConsoleStream
-    from pilot.link import Link
+    from pilot.link.console_stream import ConsoleStream
+    from pilot.link.link import Link
 
 Doing = Callable[[], Coroutine[Any, Any, str]]
 LINGER_SECONDS = 2.0
@@ -56,7 +56,7 @@ class Stay:
     """One stay at a console."""
 
     def __init__(self, context: Context, link: Link, cluster: str, node: str) -> None:
-        from pilot.reconnect import ConsoleAgain
+        from pilot.link.reconnect import ConsoleAgain
 
         self._context = context
         self._talk = context.talk
@@ -131,7 +131,7 @@ class Stay:
 
     def _tell_json(self, stream: ConsoleStream) -> None:
         from pilot.commands.as_json import outcome_json
-        from pilot.receipts import as_json
+        from pilot.link.receipts import as_json
 
         attached = stream.attached
         self._talk.data_json(

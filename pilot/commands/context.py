@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from pilot.client_config import ClientConfig, Site
 from pilot.commands.talk import Talk
 from pilot.errors import IdentityError, UsageError
-from pilot.trust import KnownHosts
+from pilot.link.trust import KnownHosts
 
 if TYPE_CHECKING:
     from keys.identity import Signer
     from pilot.commands.asking import Passphrases
-    from pilot.link import Link
+    from pilot.link.link import Link
 
 
 OWN_KEY = "id_ed25519"
@@ -55,8 +55,8 @@ class Context:
         Raises:
             PilotError: as for `Link.connect`.
         """
-        from pilot.link import CALL_SECONDS, Link
-        from pilot.receipts import Receipts
+        from pilot.link.link import CALL_SECONDS, Link
+        from pilot.link.receipts import Receipts
 
         if self._signers is None:
             self._signers = await my_signers(self.config, self._chosen_key(), self._passphrases)

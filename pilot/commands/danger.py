@@ -17,7 +17,7 @@ from pilot.verbs import Verb
 from pilot.wire import plain
 
 if TYPE_CHECKING:
-    from pilot.link import Link
+    from pilot.link.link import Link
 
 MANY = 16
 """From so many nodes on, the cluster's name is to be typed."""

@@ -14,7 +14,7 @@ from pilot.commands.context import Context, config_of
 from pilot.errors import Exit
 
 if TYPE_CHECKING:
-    from pilot.link import Link
+    from pilot.link.link import Link
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from pilot.errors import DeadlineError, Exit, RefusedError, UnreachableError, Us
 from pilot.verbs import VERBS, Value, Verb
 
 if TYPE_CHECKING:
-    from pilot.link import Link, OnProgress
+    from pilot.link.link import Link, OnProgress
     from pilot.wire import Outcome, Reply
 
 WAIT_SECONDS = 300.0
@@ -129,7 +129,7 @@ class Power:
 
         if self._talk.json:
             from pilot.commands.as_json import outcome_json
-            from pilot.receipts import as_json
+            from pilot.link.receipts import as_json
 
             assert self._reply is not None
             self._talk.data_json(

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     if args.default:
         config.set_default(args.default)
     elif args.forget:
-        from pilot.trust import KnownHosts
+        from pilot.link.trust import KnownHosts
 
         site = config.forget(args.forget)
         KnownHosts(config.known_hosts).forget(site.host, site.port)

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(context: Context) -> int:
-    from pilot import reconnect
+    from pilot.link import reconnect
     from pilot.store import Store
 
     link = await context.connect()

@@ -7,10 +7,10 @@ import asyncio
 import msgspec
 
 from pilot.agent.inventory import Inventory, Watcher
-from pilot.records import Cluster, Node
+from pilot.records import Cluster, Node, NodeState
 
 
-def node(number: int, cluster: str = "vc1", state: str = "off") -> Node:
+def node(number: int, cluster: str = "vc1", state: NodeState = "off") -> Node:
     return Node(
         f"id-{number}",
         name=f"n{number}",
@@ -18,7 +18,7 @@ def node(number: int, cluster: str = "vc1", state: str = "off") -> Node:
         host="h",
         domain="d",
         state=state,
-        since=0.0,  # type: ignore[arg-type]
+        since=0.0,
     )
 
 
@@ -41,7 +41,8 @@ class Heard:
 async def test_a_burst_reaches_a_watcher_as_one_change_with_the_newest_record() -> None:
     heard = Heard()
     watcher = heard.inventory.watch()
-    for state in ("off", "on", "paused", "on"):
+    states: tuple[NodeState, ...] = ("off", "on", "paused", "on")
+    for state in states:
         heard.inventory.nodes([node(1, state=state)])
     assert await told(watcher) == {"id-1"}
     current = heard.inventory.node("id-1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pilot.agent.policy import View, may, role_in, usable_verbs
-from pilot.records import ROLES, Cluster, Grant, Host, Node, Role
+from pilot.records import ROLES, AnyRecord, Cluster, Grant, Host, Node, Role
 from pilot.verbs import BY_ID
 
 
@@ -13,7 +13,7 @@ def node(name: str, cluster: str, host: str) -> Node:
     return Node(name, name=name, cluster=cluster, host=host, domain=name, state="on", since=0.0)
 
 
-RECORDS = [
+RECORDS: list[AnyRecord] = [
     Host("host:h1", name="h1", uri="qemu+ssh://root@h1/system", state="up", since=0.0),
     Host("host:h2", name="h2", uri="qemu+ssh://root@h2/system", state="up", since=0.0),
     Cluster("cluster:vc1", name="vc1"),

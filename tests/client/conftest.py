@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from keys.identity import identities
-from pilot.link import Link
-from pilot.receipts import Receipts
-from pilot.trust import KnownHosts, accept_first_use
+from pilot.link.link import Link
+from pilot.link.receipts import Receipts
+from pilot.link.trust import KnownHosts, accept_first_use
 from tests.client.stand_in import StandIn, User
 
 

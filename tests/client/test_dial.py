@@ -11,8 +11,8 @@ import pytest
 from keys.identity import identities
 from pilot.client_config import Site
 from pilot.errors import IdentityError, PilotError, UnreachableError, WireError
-from pilot.link import Link
-from pilot.trust import KnownHosts, accept_first_use, refuse_first_use
+from pilot.link.link import Link
+from pilot.link.trust import KnownHosts, accept_first_use, refuse_first_use
 from tests.client.conftest import Connect
 from tests.client.stand_in import Channel, StandIn, User
 
@@ -161,6 +161,6 @@ async def test_a_hello_that_does_not_come(
         await channel.closed.wait()
 
     airboss.on_hello = silent
-    monkeypatch.setattr("pilot.dial.HELLO_SECONDS", 0.2)
+    monkeypatch.setattr("pilot.link.dial.HELLO_SECONDS", 0.2)
     with pytest.raises(UnreachableError, match="hello"):
         await connect()

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 import libvirt
 import pytest
 
-from pilot.link import Link
+from pilot.link.link import Link
 from pilot.records import Host
 from pilot.store import Store
 from tests.e2e.conftest import MakeSite, Site

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from pilot import wire
-from pilot.console_stream import ConsoleStream
-from pilot.link import Link
+from pilot.link.console_stream import ConsoleStream
+from pilot.link.link import Link
 from pilot.records import Node, NodeState
 from tests.e2e.conftest import MakeSite, Site
 from tests.support.vms import Vm

@@ -13,9 +13,9 @@ import pytest
 
 from keys import sshsig
 from pilot import wire
-from pilot.channel import open_channel
 from pilot.errors import IdentityError, PilotError, RefusedError, UsageError
-from pilot.link import Link
+from pilot.link.channel import open_channel
+from pilot.link.link import Link
 from tests.e2e.conftest import MakeSite, Site
 from tests.support.airboss import Person
 from tests.support.vms import Vm

@@ -21,9 +21,9 @@ from pilot.agent.registry_edit import Actor, Editor
 from pilot.agent.settings import load_settings
 from pilot.client_config import Site
 from pilot.errors import IdentityError
-from pilot.link import Link
+from pilot.link.link import Link
+from pilot.link.trust import KnownHosts, accept_first_use
 from pilot.records import Role
-from pilot.trust import KnownHosts, accept_first_use
 from tests.support.waiting import until
 
 READY_SECONDS = 30.0

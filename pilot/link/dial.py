@@ -16,11 +16,11 @@ from keys.certificate import is_certificate, parse_certificate
 from keys.errors import KeysError
 from keys.identity import Signer
 from pilot import wire
-from pilot.channel import open_channel
 from pilot.client_config import Site
 from pilot.errors import DeadlineError, IdentityError, PilotError, UnreachableError, WireError
-from pilot.faults import error_of
-from pilot.trust import KnownHosts
+from pilot.link.channel import open_channel
+from pilot.link.faults import error_of
+from pilot.link.trust import KnownHosts
 
 CONNECT_SECONDS = 10.0
 HELLO_SECONDS = 5.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from pilot import wire
-from pilot.channel import Channel
 from pilot.errors import WireError
-from pilot.faults import error_of
+from pilot.link.channel import Channel
+from pilot.link.faults import error_of
 
 _CHUNK = 16 * 1024
 """Bytes of keys in one frame; a paste is cut into several."""

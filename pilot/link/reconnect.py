@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import msgspec
 
 from pilot import wire
-from pilot.console_stream import ConsoleStream
 from pilot.errors import DeadlineError, UnreachableError
-from pilot.link import Link
+from pilot.link.console_stream import ConsoleStream
+from pilot.link.link import Link
 
 Connect = Callable[[], Awaitable[Link]]
 

@@ -12,15 +12,16 @@ import asyncssh
 from keys import sshsig
 from keys.errors import KeysError
 from keys.identity import Signer
-from pilot import receipts, wire
-from pilot.channel import Channel, open_channel
+from pilot import wire
 from pilot.client_config import Site
-from pilot.console_stream import ConsoleStream
-from pilot.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, identity_error, reach, say_hello
 from pilot.errors import DeadlineError, IdentityError, UnreachableError, UsageError, WireError
-from pilot.faults import error_of
+from pilot.link import receipts
+from pilot.link.channel import Channel, open_channel
+from pilot.link.console_stream import ConsoleStream
+from pilot.link.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, identity_error, reach, say_hello
+from pilot.link.faults import error_of
+from pilot.link.trust import KnownHosts
 from pilot.records import AnyRecord, Grant
-from pilot.trust import KnownHosts
 from pilot.verbs import BY_ID, Value
 
 CALL_SECONDS = 30.0
