@@ -12,9 +12,9 @@ from typing import Any
 from pilot import wire
 from pilot.console.screen import Screen
 from pilot.console.terminal import Out, RawMode, window_size
-from pilot.console_stream import ConsoleStream
 from pilot.errors import PilotError, UnreachableError
-from pilot.reconnect import ConsoleAgain
+from pilot.link.console_stream import ConsoleStream
+from pilot.link.reconnect import ConsoleAgain
 
 LEAVE = 0x1D
 """Ctrl+]"""

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pilot import wire
 from pilot.console.screen import Screen
 from pilot.console.terminal import Out
-from pilot.console_stream import ConsoleStream
 from pilot.errors import RefusedError
+from pilot.link.console_stream import ConsoleStream
 
 _READ = 4096
 

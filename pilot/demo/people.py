@@ -14,8 +14,8 @@ from pilot.agent.database import Database
 from pilot.agent.registry import SITE
 from pilot.agent.registry_edit import Editor
 from pilot.client_config import ClientConfig, Site
+from pilot.link.trust import KnownHosts, accept_first_use
 from pilot.records import Role
-from pilot.trust import KnownHosts, accept_first_use
 
 ADDRESS = "127.0.0.1"
 

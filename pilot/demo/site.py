@@ -27,9 +27,9 @@ from pilot.demo.plan import HOSTS, PLACES, RUNNING
 from pilot.demo.progress import Progress
 from pilot.demo.state import HOST_PREFIX, StateFolder
 from pilot.errors import BackendError, DeadlineError, PilotError
-from pilot.link import Link
+from pilot.link.link import Link
+from pilot.link.trust import KnownHosts
 from pilot.records import Node
-from pilot.trust import KnownHosts
 from pilot.wire import PORT, Snapshot
 
 READY_SECONDS = 30.0
