@@ -9,8 +9,9 @@ from typing import Protocol
 from keys import signers, sshsig
 from pilot.agent.policy import role_in
 from pilot.agent.registry import Snapshot
+from pilot.agent.seqwindow import SeqWindow
 from pilot.records import Grant, Role
-from pilot.wire import CHALLENGE_BYTES, SeqWindow
+from pilot.wire import CHALLENGE_BYTES
 
 
 class Registrar(Protocol):

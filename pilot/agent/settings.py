@@ -121,10 +121,6 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Verbs at work at the same time, over all connections."""
     watchers: Count = 512
     """`watch` streams, over all connections."""
-    watcher_queue: Count = 1024
-    """Changes that wait for a slow watcher before it is sent everything anew."""
-    console_viewers: Count = 32
-    """On one console."""
     journal_queue: Count = 4096
     """Records that wait for the disk."""
 
