@@ -1,0 +1,68 @@
+"""`python -m bench`: runs the measurements and prints one table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import table
+from bench.result import Row
+from bench.workshop import Workshop, quiet_libvirt
+
+PARTS = {
+    "trip": "a signed request's round trip",
+    "cold": "`pilot nodes --json` from nothing",
+    "change": "a state change on its way to a client, among 1,000 nodes and 20 watchers",
+    "burst": "200 nodes turned on by one message",
+    "echo": "a key's echo on a real VM's console",
+    "journal": "records made durable",
+    "demo": "the demo's second start",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure; 0 whatever the figures are, since a slow machine is no error."""
+    parser = argparse.ArgumentParser(
+        "python -m bench",
+        description="Measure, beside what is compared with.",
+        epilog="parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()),
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="only these parts; all if none is named")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this document, too")
+    parser.add_argument(
+        "--disk", type=Path, default=Path("/var/tmp"), help="folder whose disk the journal is measured on"
+    )
+    args = parser.parse_args(argv)
+    if unknown := [name for name in args.parts if name not in PARTS]:
+        parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    # Debug mode makes asyncio several times slower; airboss would inherit it.
+    for variable in ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE"):
+        os.environ.pop(variable, None)
+    quiet_libvirt()
+    rows, notes = asyncio.run(_run(args.parts or list(PARTS), args.disk))
+    print(table.render(rows))
+    print(f"On {table.machine()}.", *(f"- {note}" for note in notes), sep="\n")
+    if args.write:
+        table.write(args.write, rows, notes)
+    return 0
+
+
+async def _run(parts: Sequence[str], disk: Path) -> tuple[list[Row], list[str]]:
+    rows: list[Row] = []
+    async with Workshop(disk) as workshop:
+        for name in parts:
+            begin = time.monotonic()
+            print(f"{name}: {PARTS[name]}", file=sys.stderr, flush=True)
+            rows += await importlib.import_module(f"bench.{name}").measure(workshop)
+            workshop.say(f"{time.monotonic() - begin:.0f} s")
+        return rows, workshop.notes
+
+
+if __name__ == "__main__":
+    sys.exit(main())
