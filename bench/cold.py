@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.result import Row, at_most_times, median
 from bench.sshd import sshd
-from bench.workshop import Workshop, console_script, run
+from bench.workshop import Workshop, console_script, node_plans, run
 from pilot.demo.hypervisor import PrivateHost
 
 NODES = 5
@@ -23,7 +23,7 @@ async def measure(workshop: Workshop) -> list[Row]:
     """Three commands in turns."""
     folder = workshop.fresh("s")
     async with (
-        workshop.host(NODES) as host,
+        workshop.host(node_plans(NODES)) as host,
         workshop.site({host.name: host.uri}, NODES) as site,
         sshd(folder) as (options, address),
     ):
@@ -81,5 +81,7 @@ def _virsh(folder: Path, options: list[str], address: str, host: PrivateHost) ->
     ssh = folder / "ssh"
     ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {shlex.join(options)} "$@"\n')
     ssh.chmod(0o755)
-    uri = f"qemu+ssh://{address}/session?socket={host.socket}&command={ssh}&keyfile={folder / 'user'}&no_tty=1"
+    uri = (
+        f"qemu+ssh://{address}/session?socket={host.socket}&command={ssh}&keyfile={folder / 'user'}&no_tty=1"
+    )
     return ["virsh", "-c", uri, "list", "--all"]

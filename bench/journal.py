@@ -1,28 +1,62 @@
-"""How fast the journal is: one record alone, and many requests at once. Prints JSON.
+"""How fast the journal is: one record alone, and many requests at once.
 
 Beside it: what the same disk takes in plain appends with a sync after each, which is the most that
-records written one by one could reach. Give the folder whose disk is to be measured.
+records written one by one could reach.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from bench.result import Row, at_least, median, percentile
+from bench.workshop import CLUSTER, Workshop
 from pilot.agent.database import Database
 from pilot.agent.journal import Journal
 
-ALONE = 200
+ROUNDS = 5
+ALONE = 50
 CONCURRENT = 256
-RECORDS = 20_000
+EACH = 10
+"""Requests of each of the concurrent clients in a round; a request leaves an intent and an outcome."""
+PLAIN = 100
 BODY = b'{"v":1,"airboss":"SHA256:' + b"x" * 260 + b'"}'
 SIGNATURE = b"SSHSIG" + b"\0" * 180
+
+
+async def measure(workshop: Workshop) -> list[Row]:
+    """Records alone, records at once and plain appends, in turns."""
+    alone, rates, plain = list[float](), list[float](), list[float]()
+    with tempfile.TemporaryDirectory(prefix="rocks-pilot-bench-", dir=workshop.disk) as name:
+        folder = Path(name)
+        database = Database.open(f"sqlite:///{folder / 'bench.db'}")
+        journal = Journal(database)
+        for _ in range(ROUNDS):
+            for _ in range(ALONE):
+                begin = time.perf_counter()
+                await _append(journal)
+                alone.append((time.perf_counter() - begin) / 2 * 1000)
+            rates.append(await _at_once(journal))
+            plain += _synced_appends(folder)
+        await journal.close()
+        database.close()
+    workshop.notes.append(
+        f"Journal: SQLite with a write-ahead log and synchronous=FULL; {CONCURRENT} requests at once. A "
+        f"record alone is durable within {median(alone):.2f} ms (p50), {percentile(alone, 99):.2f} ms (p99)."
+    )
+    return [
+        at_least(
+            "journal, concurrent requests",
+            median(rates),
+            "records/s",
+            2000,
+            "a plain file, synced after each record",
+            1000 / median(plain),
+        )
+    ]
 
 
 async def _append(journal: Journal) -> None:
@@ -30,7 +64,7 @@ async def _append(journal: Journal) -> None:
         actor="owner@vi-1",
         fingerprint="SHA256:" + "x" * 43,
         auth="signed",
-        cluster="vi-1",
+        cluster=CLUSTER,
         verb="power.on",
         targets=["11111111-2222-3333-4444-555555555555"],
         args={"selectors": ["compute-0-0"]},
@@ -40,50 +74,25 @@ async def _append(journal: Journal) -> None:
     await journal.outcome(intent, [{"target": "compute-0-0", "result": "done", "state": "on"}])
 
 
-async def _measure(folder: Path) -> dict[str, float]:
-    database = Database.open(f"sqlite:///{folder / 'bench.db'}")
-    journal = Journal(database)
-    alone: list[float] = []
-    for _ in range(ALONE):
-        begin = time.perf_counter()
-        await _append(journal)
-        alone.append((time.perf_counter() - begin) / 2 * 1000)
+async def _at_once(journal: Journal) -> float:
+    """Records a second."""
 
-    async def client(count: int) -> None:
-        for _ in range(count):
+    async def client() -> None:
+        for _ in range(EACH):
             await _append(journal)
 
     begin = time.perf_counter()
-    await asyncio.gather(*(client(RECORDS // 2 // CONCURRENT) for _ in range(CONCURRENT)))
-    took = time.perf_counter() - begin
-    await journal.close()
-    database.close()
-    return {
-        "alone_ms_p50": statistics.median(alone),
-        "alone_ms_p99": statistics.quantiles(alone, n=100)[98],
-        "concurrent_records_per_s": RECORDS // 2 // CONCURRENT * CONCURRENT * 2 / took,
-    }
+    await asyncio.gather(*(client() for _ in range(CONCURRENT)))
+    return CONCURRENT * EACH * 2 / (time.perf_counter() - begin)
 
 
-def _plain(folder: Path) -> float:
-    """Synced appends per second, one after the other."""
-    count = 200
-    record = BODY + SIGNATURE
+def _synced_appends(folder: Path) -> list[float]:
+    """Milliseconds of each."""
+    times = []
     with (folder / "plain").open("ab", buffering=0) as file:
-        begin = time.perf_counter()
-        for _ in range(count):
-            file.write(record)
+        for _ in range(PLAIN):
+            begin = time.perf_counter()
+            file.write(BODY + SIGNATURE)
             os.fsync(file.fileno())
-        return count / (time.perf_counter() - begin)
-
-
-def main() -> None:
-    where = sys.argv[1] if len(sys.argv) > 1 else "/var/tmp"
-    with tempfile.TemporaryDirectory(dir=where) as folder:
-        numbers = asyncio.run(_measure(Path(folder)))
-        numbers["plain_synced_appends_per_s"] = _plain(Path(folder))
-    print(json.dumps({name: round(value, 3) for name, value in numbers.items()}))
-
-
-if __name__ == "__main__":
-    main()
+            times.append((time.perf_counter() - begin) * 1000)
+    return times

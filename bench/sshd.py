@@ -1,4 +1,4 @@
-"""An OpenSSH server of our own on loopback: a high port, its own keys and configuration, an ordinary process."""
+"""An OpenSSH server on loopback: a high port, its own keys and configuration, an ordinary process."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import asyncssh
 
 from bench import plain_peer
 from bench.result import Row, at_most_times, median, percentile
-from bench.workshop import CLUSTER, ROOT, Workshop
+from bench.workshop import CLUSTER, ROOT, Workshop, node_plans
 from pilot import wire
 from pilot.link.link import Link
 from tests.support.airboss import Person
@@ -28,7 +28,7 @@ Ask = Callable[[], Awaitable[object]]
 async def measure(workshop: Workshop) -> list[Row]:
     """Both kinds in turns, so that what else the machine does hits both."""
     async with (
-        workshop.host(NODES) as host,
+        workshop.host(node_plans(NODES)) as host,
         workshop.site({host.name: host.uri}, NODES) as site,
         await site.ada.link() as link,
     ):
@@ -116,8 +116,9 @@ async def _plain(person: Person, request_size: int, reply_size: int, cipher: str
         ) as connection:
 
             async def ask() -> None:
-                channel, answer = await connection.create_session(
-                    lambda: _Answer(reply_size - 4), subsystem=plain_peer.SUBSYSTEM, encoding=None
+                answer = _Answer(reply_size - 4)
+                channel, _ = await connection.create_session(
+                    lambda: answer, subsystem=plain_peer.SUBSYSTEM, encoding=None
                 )
                 channel.write(frame)
                 await answer.whole

@@ -31,7 +31,9 @@ async def _serve(key: Path, known_hosts: Path, port: int, cluster: str, count: i
     # A link of its own for each: as many people, as many connections.
     links = [await Link.connect(site, signers, KnownHosts(known_hosts)) for _ in range(count)]
     done = [asyncio.Event() for _ in links]
-    tasks = [asyncio.create_task(_watch(link, cluster, event)) for link, event in zip(links, done, strict=True)]
+    tasks = [
+        asyncio.create_task(_watch(link, cluster, event)) for link, event in zip(links, done, strict=True)
+    ]
     for event in done:
         await event.wait()
     print("all complete", flush=True)
@@ -42,6 +44,4 @@ async def _serve(key: Path, known_hosts: Path, port: int, cluster: str, count: i
 
 
 if __name__ == "__main__":
-    asyncio.run(
-        _serve(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
-    )
+    asyncio.run(_serve(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5])))

@@ -20,9 +20,8 @@ from pilot.demo.domains import NodePlan, domain_xml
 from pilot.demo.fleet import Fleet
 from pilot.demo.guest import Guest
 from pilot.demo.hypervisor import PrivateHost
-from pilot.link.link import Link
-from pilot.records import Node
 from pilot.link.trust import KnownHosts, accept_first_use
+from pilot.records import Node
 from tests.support.airboss import Airboss, Person
 
 ROOT = Path(__file__).parents[1]
@@ -61,15 +60,14 @@ class Workshop:
         return folder
 
     @asynccontextmanager
-    async def host(self, count: int, guest: Guest | None = None) -> AsyncIterator[PrivateHost]:
-        """A private QEMU host with so many nodes compute-0-N of the cluster, off."""
+    async def host(self, plans: Sequence[NodePlan], guest: Guest | None = None) -> AsyncIterator[PrivateHost]:
+        """A private QEMU host with these nodes, off; without a guest they are there to be listed only."""
         host = PrivateHost(self.fresh("h") / "h", "vm-container-0-0")
         guest = guest or Guest(self.folder / "none.img", "tcg")
         await asyncio.to_thread(host.start)
         try:
-            documents = [domain_xml(plan, guest) for plan in node_plans(count)]
             await asyncio.to_thread(host.ask_capabilities)
-            await asyncio.to_thread(domains.define, host.uri, documents)
+            await asyncio.to_thread(domains.define, host.uri, [domain_xml(plan, guest) for plan in plans])
             yield host
         finally:
             await asyncio.to_thread(host.clear)
