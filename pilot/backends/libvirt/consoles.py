@@ -13,11 +13,12 @@ from typing import Any
 import libvirt
 
 from pilot.backends.libvirt import console
-from pilot.backends.libvirt.console import Console, Writer
+from pilot.backends.libvirt.console import Console
 from pilot.backends.libvirt.faults import translate
 from pilot.backends.libvirt.host import HostWatch
 from pilot.backends.libvirt.lane import Lanes
 from pilot.backends.libvirt.settings import Settings
+from pilot.backends.libvirt.writer import Writer
 from pilot.errors import DeadlineError
 
 
@@ -27,15 +28,16 @@ class _Group:
     def __init__(self, host: str, uri: str, cluster: str, settings: Settings) -> None:
         self.host = host
         self.writer = Writer(f"libvirt-typing-{host}-{cluster}")
-        self.held: set[Console] = set()
+        self.held: dict[Console, Any] = {}
+        """Each with the virConnect it came by."""
         self.lanes = Lanes(
             host, uri, purpose=f"consoles-{cluster}", threads=2, spare=3,
             open_deadline=settings.open_deadline, lost=self._connection_lost,
         )  # fmt: skip
 
     def lose(self, why: str, raw: Any = None) -> None:
-        for held in tuple(self.held):
-            if raw is None or held.raw is raw:
+        for held, by in tuple(self.held.items()):
+            if raw is None or by is raw:
                 held.lose(why)
 
     def _connection_lost(self, raw: Any, why: str) -> None:
@@ -62,13 +64,14 @@ class Consoles:
             self._groups[node.cluster] = group
         loop = asyncio.get_running_loop()
 
-        def call(raw: Any) -> Console:
-            return console.open_blocking(raw, uuid, loop, group.writer, output, lost, settings.console)
+        def call(raw: Any) -> tuple[Console, Any]:
+            held = console.open_blocking(raw, uuid, loop, group.writer, output, lost, settings.console)
+            return held, raw
 
         opening = asyncio.ensure_future(group.lanes.call(doing, call, settings.query))
         try:
             async with asyncio.timeout(settings.console):
-                held = await asyncio.shield(opening)
+                held, raw = await asyncio.shield(opening)
         except TimeoutError:
             opening.add_done_callback(_let_go)
             raise DeadlineError(
@@ -81,8 +84,8 @@ class Consoles:
         except libvirt.libvirtError as error:
             raise translate(error, doing, address.name) from None
         if not held.over:
-            group.held.add(held)
-            held.on_end = lambda: group.held.discard(held)
+            group.held[held] = raw
+            held.on_end = lambda: group.held.pop(held, None)
         return held
 
     def lose(self, why: str) -> None:
@@ -99,7 +102,7 @@ class Consoles:
         self._groups.clear()
 
 
-def _let_go(opening: asyncio.Future[Console]) -> None:
+def _let_go(opening: asyncio.Future[tuple[Console, Any]]) -> None:
     """Close a console that opens when nobody waits for it any more, without telling anybody."""
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().abandon()
+        opening.result()[0].abandon()

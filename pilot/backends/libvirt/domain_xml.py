@@ -60,9 +60,14 @@ def read(text: str, uuid: str = "", name: str = "") -> Facts:
         uuid: taken if the XML does not say.
         name: likewise.
     """
+    return read_strictly(text, uuid, name) or Facts(uuid=uuid, name=name or uuid)
+
+
+def read_strictly(text: str, uuid: str = "", name: str = "") -> Facts | None:
+    """What a domain's XML says, or None if it cannot be read."""
     root = _parse(text)
     if root is None:
-        return Facts(uuid=uuid, name=name or uuid)
+        return None
     return Facts(
         uuid=(root.findtext("uuid") or uuid).strip(),
         name=(root.findtext("name") or name).strip(),

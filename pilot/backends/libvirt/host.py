@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import libvirt
 
@@ -185,13 +186,11 @@ class HostWatch:
         """Read everything: states in bulk, then XML by several threads at once."""
         begun = self.domains.begin()
         seen = await lanes.call("listing domains", reading.states, self._settings.query)
-        self._dirty.update(self.domains.absent({one.uuid for one in seen}))
+        self._dirty.update(self.domains.absent({one.uuid for one, _ in seen}))
         self._wake.set()
 
-        async def part(some: list[Seen]) -> None:
-            read = await lanes.call(
-                "reading domains", lambda raw: reading.facts(raw, some), self._settings.query
-            )
+        async def part(some: list[tuple[Seen, Any]]) -> None:
+            read = await lanes.call("reading domains", lambda _raw: reading.facts(some), self._settings.query)
             self._show(one.uuid for one in read if self.domains.see(one, begun))
 
         parts = (seen[start : start + CHUNK] for start in range(0, len(seen), CHUNK))
@@ -200,7 +199,9 @@ class HostWatch:
     async def _states(self, lanes: Lanes) -> None:
         begun = self.domains.begin()
         with self._forgiving():
-            seen = await lanes.call("reading states", reading.states, self._settings.query)
+            seen = [
+                one for one, _ in await lanes.call("reading states", reading.states, self._settings.query)
+            ]
             # A domain that is not known yet shows itself with its details, not before.
             self._dirty.update(one.uuid for one in seen if one.uuid not in self.domains)
             self._dirty.update(self.domains.absent({one.uuid for one in seen}))

@@ -23,8 +23,8 @@ def about(raw: Any) -> tuple[str, str]:
     return library, hypervisor
 
 
-def states(raw: Any) -> list[Seen]:
-    """State of every domain, in two calls that never touch a QEMU monitor."""
+def states(raw: Any) -> list[tuple[Seen, Any]]:
+    """State of every domain and its virDomain, in two calls that never touch a QEMU monitor."""
     transient = {
         domain.UUIDString()
         for domain in raw.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
@@ -33,7 +33,7 @@ def states(raw: Any) -> list[Seen]:
     for domain, stats in raw.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE):
         uuid = domain.UUIDString()
         state = state_of(stats.get("state.state", libvirt.VIR_DOMAIN_NOSTATE), stats.get("state.reason", 0))
-        seen.append(Seen(uuid, domain.name(), state, uuid not in transient))
+        seen.append((Seen(uuid, domain.name(), state, uuid not in transient), domain))
     return seen
 
 
@@ -53,22 +53,22 @@ def details(raw: Any, uuids: Sequence[str]) -> tuple[list[Seen], list[str]]:
             if is_lost(error):
                 raise
             continue  # one domain that cannot be read hides no other
-        facts = domain_xml.read(text, uuid, domain.name())
-        found.append(Seen(uuid, facts.name, state_of(state, reason), persistent, facts))
+        facts = domain_xml.read_strictly(text, uuid, domain.name())
+        found.append(Seen(uuid, domain.name(), state_of(state, reason), persistent, facts))
     return found, gone
 
 
-def facts(raw: Any, seen: Sequence[Seen]) -> list[Seen]:
+def facts(seen: Sequence[tuple[Seen, Any]]) -> list[Seen]:
     """The same domains with what their XML says; those that are no more stay as they are."""
     result = []
-    for one in seen:
+    for one, domain in seen:
         text = ""
         try:
-            text = raw.lookupByUUIDString(one.uuid).XMLDesc()
+            text = domain.XMLDesc()
         except libvirt.libvirtError as error:
             if is_lost(error):
                 raise
-        read = domain_xml.read(text, one.uuid, one.name)
+        read = domain_xml.read_strictly(text, one.uuid, one.name)
         result.append(Seen(one.uuid, one.name, one.state, one.persistent, read))
     return result
 

@@ -174,7 +174,8 @@ async def test_opening_and_closing_200_times_leaks_nothing(running: tuple[Rig, T
     of_daemon = _files(vms.host.pid)
     for _ in range(200):
         await round_trip()
-    await until(lambda: threading.active_count() <= threads, 5, "threads end")
+    # Lanes may meanwhile have hired the rest of their few threads.
+    await until(lambda: threading.active_count() <= threads + 8, 5, "threads end")
     assert _files("self") <= files
     await until(lambda: _files(vms.host.pid) <= of_daemon + 2, 5, "closed there")
 
