@@ -16,8 +16,9 @@ _log = logging.getLogger(__name__)
 
 MAX_REFUSALS = 20
 """Requests refused for their signature before the connection is closed."""
-_MAX_INPUT_FRAMES = 256
-"""Frames of a stream's viewer that wait to be handled."""
+_HIGH_FRAMES = 64
+_LOW_FRAMES = 16
+"""Frames of a stream's viewer that wait to be handled before it is held back, and until it goes on."""
 
 
 class FrameChannel:
@@ -27,7 +28,20 @@ class FrameChannel:
         self._chan = chan
         self._room = asyncio.Event()
         self._room.set()
-        self.inbox: asyncio.Queue[wire.AnyClientFrame] = asyncio.Queue(_MAX_INPUT_FRAMES)
+        self._inbox: asyncio.Queue[wire.AnyClientFrame] = asyncio.Queue()
+
+    def put(self, frame: wire.AnyClientFrame) -> None:
+        """A frame for the stream. The client is held back while many wait: SSH's window bounds the rest."""
+        self._inbox.put_nowait(frame)
+        if self._inbox.qsize() == _HIGH_FRAMES:
+            self._chan.pause_reading()
+
+    async def receive(self) -> wire.AnyClientFrame:
+        """The next frame for the stream."""
+        frame = await self._inbox.get()
+        if self._inbox.qsize() == _LOW_FRAMES:
+            self._chan.resume_reading()
+        return frame
 
     def tell(self, frame: wire.ServerFrame) -> None:
         """Send without waiting; for frames whose number is bounded by the request."""
@@ -91,10 +105,7 @@ class WireMode:
         elif self._task is None:
             raise WireError("a channel begins with a request")
         else:
-            try:
-                self._channel.inbox.put_nowait(frame)
-            except asyncio.QueueFull:
-                raise WireError("more input than the console takes", "Send slower.") from None
+            self._channel.put(frame)
 
     async def _serve(self, request: wire.Request) -> None:
         status = 0

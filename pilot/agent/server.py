@@ -15,10 +15,12 @@ from pilot.agent.service import Service
 from pilot.agent.session import Session
 from pilot.agent.settings import Limits
 from pilot.records import Grant
-from pilot.wire import plain
+from pilot.wire import MAX_CLIENT_FRAME, plain
 
 _log = logging.getLogger(__name__)
 
+_WINDOW = 4 * MAX_CLIENT_FRAME
+"""Bytes a client may send on a channel before they are handled."""
 _MAX_KEYS_TRIED = 24
 """Public keys a connection may try before it is closed: an agent holds fewer."""
 
@@ -194,19 +196,22 @@ class Door(asyncssh.SSHServer):
 
     # --- what it opens ----------------------------------------------------------------------------
 
-    def session_requested(self) -> asyncssh.SSHServerSession[bytes] | bool:
+    def session_requested(
+        self,
+    ) -> tuple[asyncssh.SSHServerChannel[bytes], asyncssh.SSHServerSession[bytes]] | bool:
         """A channel; bounded on each connection."""
-        if self.caller is None or self._channels >= self._doors.limits.channels:
+        if self._conn is None or self.caller is None or self._channels >= self._doors.limits.channels:
             return False
         self._channels += 1
         doors = self._doors
-        return Session(
+        session = Session(
             doors.service,
             self.caller,
             self._channel_closed,
             patience=doors.limits.login_grace,
             ssh_power=doors.ssh_power,
         )
+        return self._conn.create_server_channel(encoding=None, window=_WINDOW), session
 
     def _channel_closed(self) -> None:
         self._channels -= 1

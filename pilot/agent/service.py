@@ -33,7 +33,8 @@ _RECORDS_PER_FRAME = 500
 class Outlet(Protocol):
     """Where frames go and a viewer's frames come from."""
 
-    inbox: asyncio.Queue[wire.AnyClientFrame]
+    async def receive(self) -> wire.AnyClientFrame:
+        """The viewer's next frame."""
 
     def tell(self, frame: wire.ServerFrame) -> None:
         """Send without waiting."""
@@ -245,7 +246,7 @@ class Service:
 
 async def _from_viewer(viewer: Viewer, outlet: Outlet) -> None:
     while True:
-        frame = await outlet.inbox.get()
+        frame = await outlet.receive()
         if isinstance(frame, wire.Input):
             await viewer.write(frame.data)
         elif isinstance(frame, wire.Take):

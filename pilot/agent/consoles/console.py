@@ -137,6 +137,10 @@ class Console:
             return self._trouble or f"{plain(self._name())} does not run: there is nothing to type at"
         return self._typist.type(data)
 
+    async def room(self) -> None:
+        """Wait while the guest has much to take of what was typed."""
+        await self._typist.room()
+
     def take(self, viewer: Viewer) -> str:
         """Give a viewer the keyboard; why not, or nothing."""
         return self.keyboard.take(viewer)

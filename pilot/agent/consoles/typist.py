@@ -8,9 +8,12 @@ from collections.abc import Callable
 
 from pilot.backends.provider import Serial
 from pilot.errors import PilotError
+from pilot.wire import MAX_CLIENT_FRAME
 
-MAX_PENDING = 64 * 1024
-"""Bytes typed that the guest has not taken yet."""
+COMFORTABLE = 32 * 1024
+"""Bytes typed that the guest has not taken yet, above which who types is held back."""
+MAX_PENDING = COMFORTABLE + MAX_CLIENT_FRAME
+"""Above this they are dropped: several type and are not held back."""
 DEADLINE = 10.0
 """Seconds the guest has to take what is typed."""
 _AT_ONCE = 4096
@@ -26,6 +29,12 @@ class Typist:
         self._serial: Serial | None = None
         self._pending = bytearray()
         self._task: asyncio.Task[None] | None = None
+        self._comfortable = asyncio.Event()
+        self._comfortable.set()
+
+    async def room(self) -> None:
+        """Wait while the guest has much to take; DEADLINE at most, since then it is dropped."""
+        await self._comfortable.wait()
 
     def connect(self, serial: Serial) -> None:
         """Type there from now on."""
@@ -36,6 +45,7 @@ class Typist:
         """There is nothing to type at; what was not typed yet is dropped."""
         self._serial = None
         self._pending.clear()
+        self._comfortable.set()
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -50,6 +60,8 @@ class Typist:
         if len(self._pending) + len(data) > MAX_PENDING:
             return f"the guest does not read: {len(data):,} bytes typed were dropped"
         self._pending += data
+        if len(self._pending) > COMFORTABLE:
+            self._comfortable.clear()
         if self._task is None and self._serial is not None:
             self._task = asyncio.create_task(self._run(self._serial), name="console-typist")
         return ""
@@ -61,6 +73,8 @@ class Typist:
                 async with asyncio.timeout(DEADLINE):
                     await serial.write(data)
                 del self._pending[: len(data)]
+                if len(self._pending) <= COMFORTABLE:
+                    self._comfortable.set()
         except TimeoutError:
             self._failed(f"the guest took nothing for {DEADLINE:g} s")
         except PilotError as error:
@@ -73,4 +87,5 @@ class Typist:
     def _failed(self, why: str) -> None:
         dropped = len(self._pending)
         self._pending.clear()
+        self._comfortable.set()
         self._told(f"{dropped:,} bytes typed were dropped: {why}")

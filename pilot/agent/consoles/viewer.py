@@ -37,6 +37,9 @@ class Desk(Protocol):
     def typed(self, viewer: Viewer, data: bytes) -> str:
         """Type for a viewer; why that has no effect, or nothing."""
 
+    async def room(self) -> None:
+        """Wait while the guest has much to take of what was typed."""
+
     def take(self, viewer: Viewer) -> str:
         """Give a viewer the keyboard; why not, or nothing."""
 
@@ -103,8 +106,14 @@ class Viewer:
                 yield frame
 
     async def write(self, data: bytes) -> None:
-        """Type. Has no effect, and says so now and then, unless this viewer has the keyboard."""
-        if self._ended_at is not None or not (refusal := self._desk.typed(self, data)):
+        """Type; waits while the guest is far behind.
+
+        Has no effect, and says so now and then, unless this viewer has the keyboard.
+        """
+        if self._ended_at is not None:
+            return
+        if not (refusal := self._desk.typed(self, data)):
+            await self._desk.room()
             return
         now = asyncio.get_running_loop().time()
         if now - self._reminded >= REMINDER:

@@ -2,6 +2,12 @@
 
 libvirt's open has no deadline: a hypervisor that accepts and then says nothing holds it for ever. So
 the caller waits as long as it likes and then lets go; an answer that comes later is closed unseen.
+
+Two threads must never be inside calls on the same connection: up to libvirt 10.3 a thread that joins one
+which waits for its answer leaves a pointer to that one's stack behind, and the process ends by SIGSEGV at
+some later call (CVE-2024-4418; seen here with a libvirtd that was stopped and continued). Whoever calls
+holds `alone`. For the same reason there is no keepalive: libvirt's own pings are such a second call.
+Lanes.beat asks whether a host lives instead.
 """
 
 from __future__ import annotations
@@ -16,14 +22,9 @@ import libvirt
 
 from pilot.backends.libvirt import eventloop
 
-KEEPALIVE_SECONDS = 1
-KEEPALIVE_COUNT = 3
-"""A daemon that stops answering is noticed after KEEPALIVE_SECONDS * (KEEPALIVE_COUNT + 1)."""
-
 CLOSE_REASONS = {
     libvirt.VIR_CONNECT_CLOSE_REASON_ERROR: "the connection failed",
     libvirt.VIR_CONNECT_CLOSE_REASON_EOF: "libvirtd closed the connection",
-    libvirt.VIR_CONNECT_CLOSE_REASON_KEEPALIVE: "libvirtd stopped answering",
     libvirt.VIR_CONNECT_CLOSE_REASON_CLIENT: "closed by us",
 }
 
@@ -37,6 +38,8 @@ class Connection:
         self.alive = True
         self.kind = ""
         """The driver: `QEMU`, `Test`, …"""
+        self.alone = threading.RLock()
+        """Held by who is inside a call on this connection."""
         self._lost: Callable[[str], None] | None = None
         self._lock = threading.Lock()
         self._watched = False
@@ -50,25 +53,24 @@ class Connection:
             self._tell("the connection failed")
 
     def close(self) -> None:
-        """Close it. Blocks, on a daemon that does not answer for some seconds; may be called twice."""
+        """Close it, once nobody is inside a call. May block for ever; may be called twice."""
         with self._lock:
-            raw, self.raw = self.raw, None
             self.alive, self._lost = False, None
-        if raw is None:
-            return
-        if self._watched:
+        with self.alone:
+            raw, self.raw = self.raw, None
+            if raw is None:
+                return
+            if self._watched:
+                with contextlib.suppress(libvirt.libvirtError):
+                    raw.unregisterCloseCallback()
             with contextlib.suppress(libvirt.libvirtError):
-                raw.unregisterCloseCallback()
-        with contextlib.suppress(libvirt.libvirtError):
-            raw.close()
+                raw.close()
 
     def watch(self) -> None:
-        """Ask for keepalive and to be told of the end; drivers inside this process know neither."""
+        """Ask to be told of the end; drivers inside this process have none."""
         with contextlib.suppress(libvirt.libvirtError):
             self.raw.registerCloseCallback(self._closed, None)
             self._watched = True
-        with contextlib.suppress(libvirt.libvirtError):
-            self.raw.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
 
     def _closed(self, _raw: Any, reason: int, _opaque: None) -> None:
         with self._lock:

@@ -22,6 +22,7 @@ from pilot.errors import BackendError
 
 BACKLOG = 256 * 1024
 READ_SIZE = 64 * 1024
+_CLOSE_SECONDS = 2.0
 _GONE = libvirt.VIR_STREAM_EVENT_HANGUP | libvirt.VIR_STREAM_EVENT_ERROR
 _READ = libvirt.VIR_STREAM_EVENT_READABLE | _GONE
 
@@ -32,16 +33,18 @@ class Console:
     def __init__(
         self,
         stream: Any,
+        alone: contextlib.AbstractContextManager[object],
         outbox: Outbox,
         loop: asyncio.AbstractEventLoop,
         output: Callable[[bytes], None],
         lost: Callable[[str], None],
         deadline: float,
     ) -> None:
-        """Made, in a thread, by `open_blocking`."""
+        """Made, in a thread, by `open_blocking`. `alone` is held for calls on its connection."""
         self.on_end: Callable[[], None] = lambda: None
         """Called on the loop when it is over, whoever ended it."""
         self._stream = stream
+        self._alone = alone
         self._outbox = outbox
         self._loop = loop
         self._output = output
@@ -53,6 +56,7 @@ class Console:
         self._full = False
         self._ended: str | None = None
         self._over = False
+        self._let_go = asyncio.Event()
 
     @property
     def over(self) -> bool:
@@ -67,8 +71,11 @@ class Console:
             await self._outbox.write(data, self._deadline)
 
     async def close(self) -> None:
-        """Let the console go."""
+        """Let the console go; somebody else may hold it when this returns, or after 2 s."""
         self.abandon()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._let_go.wait()
 
     def abandon(self) -> None:
         """Close it without a word to anybody."""
@@ -128,8 +135,10 @@ class Console:
             stream.eventRemoveCallback()
 
         def abort() -> None:
-            with contextlib.suppress(libvirt.libvirtError):
+            with self._alone, contextlib.suppress(libvirt.libvirtError):
                 stream.abort()
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._let_go.set)
 
         connection.in_thread(abort)
 
@@ -156,7 +165,7 @@ class Console:
 
 
 def open_blocking(
-    raw: Any,
+    by: connection.Connection,
     uuid: str,
     loop: asyncio.AbstractEventLoop,
     writer: Writer,
@@ -169,10 +178,11 @@ def open_blocking(
     Raises:
         libvirt.libvirtError: somebody holds it, or there is none.
     """
-    domain = raw.lookupByUUIDString(uuid)
-    stream = raw.newStream(libvirt.VIR_STREAM_NONBLOCK)
+    domain = by.raw.lookupByUUIDString(uuid)
+    stream = by.raw.newStream(libvirt.VIR_STREAM_NONBLOCK)
     domain.openConsole(None, stream, 0)
-    console = Console(stream, Outbox(stream, writer, loop), loop, output, lost, deadline)
+    outbox = Outbox(stream, by.alone, writer, loop)
+    console = Console(stream, by.alone, outbox, loop, output, lost, deadline)
     try:
         stream.eventAddCallback(_READ, console.ready, None)
     except libvirt.libvirtError:

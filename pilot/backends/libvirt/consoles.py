@@ -13,6 +13,7 @@ from typing import Any
 import libvirt
 
 from pilot.backends.libvirt import console
+from pilot.backends.libvirt.connection import Connection
 from pilot.backends.libvirt.console import Console
 from pilot.backends.libvirt.faults import translate
 from pilot.backends.libvirt.host import HostWatch
@@ -28,16 +29,20 @@ class _Group:
     def __init__(self, host: str, uri: str, cluster: str, settings: Settings) -> None:
         self.host = host
         self.writer = Writer(f"libvirt-typing-{host}-{cluster}")
-        self.held: dict[Console, Any] = {}
-        """Each with the virConnect it came by."""
+        self.held: dict[Console, Connection] = {}
+        """Each with the connection it came by."""
         self.lanes = Lanes(
-            host, uri, purpose=f"consoles-{cluster}", threads=2, spare=3,
+            host, uri, purpose=f"consoles-{cluster}", spare=3,
             open_deadline=settings.open_deadline, lost=self._connection_lost,
         )  # fmt: skip
 
+    def forget(self, held: Console) -> None:
+        """A console is over."""
+        self.held.pop(held, None)
+
     def lose(self, why: str, raw: Any = None) -> None:
         for held, by in tuple(self.held.items()):
-            if raw is None or by is raw:
+            if raw is None or by.raw is raw:
                 held.lose(why)
 
     def _connection_lost(self, raw: Any, why: str) -> None:
@@ -64,14 +69,14 @@ class Consoles:
             self._groups[node.cluster] = group
         loop = asyncio.get_running_loop()
 
-        def call(raw: Any) -> tuple[Console, Any]:
-            held = console.open_blocking(raw, uuid, loop, group.writer, output, lost, settings.console)
-            return held, raw
+        def call(by: Connection) -> tuple[Console, Connection]:
+            held = console.open_blocking(by, uuid, loop, group.writer, output, lost, settings.console)
+            return held, by
 
-        opening = asyncio.ensure_future(group.lanes.call(doing, call, settings.query))
+        opening = asyncio.ensure_future(group.lanes.call_on(doing, call, settings.query))
         try:
             async with asyncio.timeout(settings.console):
-                held, raw = await asyncio.shield(opening)
+                held, by = await asyncio.shield(opening)
         except TimeoutError:
             opening.add_done_callback(_let_go)
             raise DeadlineError(
@@ -84,25 +89,26 @@ class Consoles:
         except libvirt.libvirtError as error:
             raise translate(error, doing, address.name) from None
         if not held.over:
-            group.held[held] = raw
-            held.on_end = lambda: group.held.pop(held, None)
+            group.held[held] = by
+            held.on_end = lambda: group.forget(held)
         return held
 
-    def lose(self, why: str) -> None:
-        """The host is down, or airboss stops: all of them are lost."""
+    def drop(self, why: str) -> None:
+        """The host does not answer: all of them are lost, and their connections let go."""
         for group in self._groups.values():
             group.lose(why)
+            group.lanes.drop(why)
 
     def close(self, why: str) -> None:
         """Lose them all, and let connections and writers go."""
-        self.lose(why)
         for group in self._groups.values():
+            group.lose(why)
             group.lanes.close(why)
             group.writer.stop()
         self._groups.clear()
 
 
-def _let_go(opening: asyncio.Future[tuple[Console, Any]]) -> None:
+def _let_go(opening: asyncio.Future[tuple[Console, Connection]]) -> None:
     """Close a console that opens when nobody waits for it any more, without telling anybody."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result()[0].abandon()

@@ -169,6 +169,13 @@ class HostWatch:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(lanes, group))
             group.create_task(self._heal(lanes))
+            group.create_task(self._beat(lanes))
+
+    async def _beat(self, lanes: Lanes) -> None:
+        """Ask, again and again, whether libvirtd lives; raises UnreachableError once it does not."""
+        while True:
+            await asyncio.sleep(self._settings.beat)
+            await lanes.beat(self._settings.silent)
 
     async def _heal(self, lanes: Lanes) -> None:
         """Read states now and then, and everything more rarely, in case an event went missing."""
@@ -183,14 +190,16 @@ class HostWatch:
                 await self._load(lanes)
 
     async def _load(self, lanes: Lanes) -> None:
-        """Read everything: states in bulk, then XML by several threads at once."""
+        """Read everything: states in bulk, then the XML of each, in parts."""
         begun = self.domains.begin()
         seen = await lanes.call("listing domains", reading.states, self._settings.query)
         self._dirty.update(self.domains.absent({one.uuid for one, _ in seen}))
         self._wake.set()
 
         async def part(some: list[tuple[Seen, Any]]) -> None:
-            read = await lanes.call("reading domains", lambda _raw: reading.facts(some), self._settings.query)
+            read = await lanes.call(
+                "reading domains", lambda raw: reading.facts(raw, some), self._settings.query
+            )
             self._show(one.uuid for one in read if self.domains.see(one, begun))
 
         parts = (seen[start : start + CHUNK] for start in range(0, len(seen), CHUNK))
@@ -306,7 +315,8 @@ def _settle_soon(loop: asyncio.AbstractEventLoop, future: asyncio.Future[str], w
 
 def _let_go(events: Events, opened: Connection) -> None:
     def close() -> None:
-        events.deregister()
+        with opened.alone:
+            events.deregister()
         opened.close()
 
     connection.in_thread(close)

@@ -23,7 +23,7 @@ from pilot.errors import PilotError
 TICK = 0.25
 REPEAT = 0.8
 """Between two looks at a domain that does not answer."""
-OUTSTANDING = 16
+OUTSTANDING = 8
 """Questions without an answer on one host at most; a hung VM beyond is named when somebody asks it."""
 CONTROL_DEADLINE = 15.0
 """Longer than libvirt holds a domain's lock while it ends a hung QEMU (11.6 s)."""

@@ -1,10 +1,10 @@
 """Lanes: libvirt connections with threads that call on them, and a deadline on every call.
 
-A libvirt call cannot be cancelled, and libvirtd works on five requests of one connection at a time. So
-the calls of a host wait in one queue, and lanes take from it: a connection and up to four threads each.
-A lane on which a call exceeds its deadline is retired: it takes no more calls, a fresh lane replaces it,
-and its connection closes when its last call comes back. When all threads are held by slow calls while
-others wait, a further lane joins. Both are bounded; beyond the bound calls are refused as busy.
+A libvirt call cannot be cancelled, and two threads must not call on one connection at a time (see
+connection). So the calls of a host wait in one queue, and lanes take from it: a connection and a thread
+each. A few lanes open as soon as calls wait, more only when all are held by slow calls. A lane on which a
+call exceeds its deadline is retired: it takes no more calls, a fresh lane replaces it, and its connection
+closes when its call comes back. Lanes are bounded; beyond the bound calls are refused as busy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Call:
     __slots__ = ("deadline", "doing", "function", "future", "queued", "started")
 
     def __init__(
-        self, doing: str, function: Callable[[Any], Any], deadline: float, future: asyncio.Future[Any]
+        self, doing: str, function: Callable[[Connection], Any], deadline: float, future: asyncio.Future[Any]
     ) -> None:
         self.doing = doing
         self.function = function
@@ -42,16 +42,17 @@ class Call:
 
 
 class Lane:
-    """A connection and its threads. Fields are guarded by the lock of its `Lanes`."""
+    """A connection and its thread. Fields are guarded by the lock of its `Lanes`."""
 
     def __init__(self, connection: Connection | None) -> None:
         self.connection = connection
         self.borrowed = connection is not None
         """Whether somebody else closes the connection."""
         self.opening_since = 0.0
-        self.running: set[Call] = set()
-        self.threads = 0
-        self.idle = 0
+        self.running: Call | None = None
+        self.staffed = False
+        """Whether its thread is there."""
+        self.idle = False
         self.retired = False
 
 
@@ -64,7 +65,7 @@ class Lanes:
         uri: str,
         *,
         purpose: str,
-        threads: int = 4,
+        eager: int = 1,
         spare: int = 8,
         patience: float = 1.0,
         open_deadline: float = 5.0,
@@ -77,7 +78,7 @@ class Lanes:
             host: the host's name, for messages and threads.
             uri: its libvirt URI.
             purpose: what the lanes are for, for the threads' names.
-            threads: of each lane; fewer than libvirtd's max_client_requests (5).
+            eager: lanes that open as soon as calls wait.
             spare: lanes beyond the first, retired ones included, at most.
             patience: seconds a call waits for a thread before a further lane joins.
             open_deadline: seconds a connection may take to open before its calls are told.
@@ -87,7 +88,7 @@ class Lanes:
         self._host = host
         self._uri = uri
         self._name = f"libvirt-{purpose}-{host}"
-        self._threads = threads
+        self._eager = eager
         self._limit = 1 + spare
         self._patience = patience
         self._open_deadline = open_deadline
@@ -106,11 +107,15 @@ class Lanes:
             return sum(lane.retired for lane in self._lanes)
 
     async def call(self, doing: str, function: Callable[[Any], T], deadline: float) -> T:
-        """Run a function on a libvirt connection, in a thread.
+        """Run a function on a virConnect, in a thread; see `call_on`."""
+        return await self.call_on(doing, lambda connection: function(connection.raw), deadline)
+
+    async def call_on(self, doing: str, function: Callable[[Connection], T], deadline: float) -> T:
+        """Run a function on a connection, in a thread that nobody else calls on it from meanwhile.
 
         Args:
             doing: what it does, for messages: "turning on compute-0-0".
-            function: takes the virConnect. Its own errors are raised here as they are.
+            function: takes the connection. Its own errors are raised here as they are.
             deadline: seconds it may run, not counting the wait for a thread.
 
         Raises:
@@ -139,6 +144,31 @@ class Lanes:
             if not self._closed and not any(not lane.retired for lane in self._lanes):
                 self._add()
 
+    async def beat(self, seconds: float) -> None:
+        """Make sure that the host answers within some seconds.
+
+        Raises:
+            UnreachableError: it does not.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self.call("asking whether it lives", lambda raw: raw.getLibVersion(), seconds)
+        except (TimeoutError, DeadlineError):
+            raise UnreachableError("libvirtd stopped answering") from None
+
+    def drop(self, why: str) -> None:
+        """The host does not answer: let go of every connection to it, and of the calls on them."""
+        with self._ready:
+            pending, self._pending = list(self._pending), deque()
+            for lane in self._lanes:
+                lane.retired = True
+            running = [lane.running for lane in self._lanes if lane.running is not None]
+            self._ready.notify_all()
+        for call in pending:
+            _fail(call, UnreachableError(f"{call.doing} was not tried: {why}"))
+        for call in running:
+            _fail(call, DeadlineError(f"{call.doing}: {why}", "It may still take effect."))
+
     def close(self, why: str) -> list[threading.Thread]:
         """Refuse what waits and what may still come, and let the connections go.
 
@@ -150,11 +180,11 @@ class Lanes:
             self._timer = None
         with self._ready:
             pending, self._pending = list(self._pending), deque()
-            running = [call for lane in self._lanes for call in lane.running]
+            running = [lane.running for lane in self._lanes if lane.running is not None]
             closing = []
             for lane in self._lanes:
                 lane.retired = True
-                if lane.threads == 0 and not lane.borrowed and lane.connection is not None:
+                if not lane.staffed and not lane.borrowed and lane.connection is not None:
                     closing.append(lane.connection)
             self._ready.notify_all()
         for call in (*pending, *running):
@@ -169,17 +199,20 @@ class Lanes:
     def _staff(self, now: float) -> None:
         """See that somebody takes what waits: a thread, or a lane."""
         usable = [lane for lane in self._lanes if not lane.retired]
-        if len(self._pending) <= sum(lane.idle for lane in usable):
-            return
+        opening = sum(lane.opening_since > 0 for lane in usable)
+        short = len(self._pending) - sum(lane.idle for lane in usable) - opening
         for lane in usable:
-            if lane.opening_since == 0.0 and lane.threads < self._threads:
-                for _ in range(min(len(self._pending), self._threads - lane.threads)):
-                    self._hire(lane)
-                return
-        slow = all(now - call.started > self._patience for lane in usable for call in lane.running)
-        waiting = now - self._pending[0].queued > self._patience
-        opening = any(lane.opening_since for lane in usable)
-        if not usable or (slow and waiting and not opening):
+            if short > 0 and not lane.staffed:
+                self._hire(lane)
+                short -= 1
+        missing = min(short, self._eager - len(usable))
+        if missing <= 0 < short:
+            slow = all(
+                lane.running is not None and now - lane.running.started > self._patience for lane in usable
+            )
+            waiting = now - self._pending[0].queued > self._patience
+            missing = 1 if slow and waiting and not opening else 0
+        for _ in range(missing):
             self._add()
 
     def _add(self) -> None:
@@ -189,7 +222,7 @@ class Lanes:
             self._hire(lane)
 
     def _hire(self, lane: Lane) -> None:
-        lane.threads += 1
+        lane.staffed = True
         if lane.connection is None:
             lane.opening_since = time.monotonic()
         threading.Thread(target=self._work, args=(lane,), name=self._name, daemon=True).start()
@@ -202,10 +235,10 @@ class Lanes:
         late: list[tuple[Call, PilotError]] = []
         with self._ready:
             for lane in self._lanes:
-                for call in lane.running:
-                    if now - call.started > call.deadline and not call.future.done():
-                        lane.retired = True
-                        late.append((call, self._overdue(call)))
+                call = lane.running
+                if call is not None and now - call.started > call.deadline and not call.future.done():
+                    lane.retired = True
+                    late.append((call, self._overdue(call)))
                 if lane.opening_since and now - lane.opening_since > 60:
                     lane.retired = True
             self._ready.notify_all()
@@ -220,7 +253,7 @@ class Lanes:
                 elif all(lane.retired for lane in self._lanes):
                     late += [(call, self._exhausted(call)) for call in self._take_all()]
             busy = bool(self._pending) or any(
-                not call.future.done() for lane in self._lanes for call in lane.running
+                lane.running is not None and not lane.running.future.done() for lane in self._lanes
             )
         for call, error in late:
             _fail(call, error)
@@ -257,20 +290,20 @@ class Lanes:
             result, error = None, None
             try:
                 assert lane.connection is not None
-                result = call.function(lane.connection.raw)
+                with lane.connection.alone:
+                    result = call.function(lane.connection)
             except BaseException as failure:
                 error = failure
             with self._ready:
-                lane.running.discard(call)
+                lane.running = None
             self._post(_settle, call, result, error)
             del call, result, error
         with self._ready:
-            lane.threads -= 1
+            lane.staffed = False
             lane.opening_since = 0.0
-            last = lane.threads == 0
-            if last and lane in self._lanes:
+            if lane in self._lanes:
                 self._lanes.remove(lane)
-        if last and not lane.borrowed and lane.connection is not None:
+        if not lane.borrowed and lane.connection is not None:
             lane.connection.close()
 
     def _open(self, lane: Lane) -> bool:
@@ -301,7 +334,7 @@ class Lanes:
 
     def _next(self, lane: Lane) -> Call | None:
         with self._ready:
-            lane.idle += 1
+            lane.idle = True
             call = None
             while not lane.retired and call is None:
                 if not self._pending:
@@ -310,12 +343,12 @@ class Lanes:
                     continue  # who asked for it went away
                 else:
                     call = waited
-            lane.idle -= 1
+            lane.idle = False
             if call is None:
                 self._ready.notify()
                 return None
             call.started = time.monotonic()
-            lane.running.add(call)
+            lane.running = call
             return call
 
     def _post(self, function: Callable[..., None], *args: Any) -> None:

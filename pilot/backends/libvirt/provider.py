@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pilot.backends.libvirt import eventloop, membership
 from pilot.backends.libvirt.consoles import Consoles
 from pilot.backends.libvirt.host import HostWatch
+from pilot.backends.libvirt.hung import OUTSTANDING as PROBE_LANES
 from pilot.backends.libvirt.hung import HungWatch
 from pilot.backends.libvirt.lane import Lanes
 from pilot.backends.libvirt.membership import Membership
@@ -31,8 +32,8 @@ class _Hypervisor:
         name, uri = watch.address.name, watch.address.uri
         self.watch = watch
         wait = settings.open_deadline
-        self.lanes = Lanes(name, uri, purpose="acts", open_deadline=wait)
-        self.probes = Lanes(name, uri, purpose="probes", spare=3, open_deadline=wait)
+        self.lanes = Lanes(name, uri, purpose="acts", eager=4, open_deadline=wait)
+        self.probes = Lanes(name, uri, purpose="probes", spare=PROBE_LANES - 1, open_deadline=wait)
         self.consoles = Consoles(watch, settings)
         self.operations = Operations(watch, self.lanes, settings, sink.starting)
         hung = HungWatch(
@@ -159,7 +160,10 @@ class LibvirtProvider:
         if part is not None and host.state == "up":
             part.lanes.warm()
         elif part is not None and host.state == "down":
-            part.consoles.lose(f"host {host.name} is down: {host.detail}")
+            why = f"host {host.name} is down: {host.detail}"
+            part.lanes.drop(why)
+            part.probes.drop(why)
+            part.consoles.drop(why)
 
     def _nodes(self, watch: HostWatch, nodes: list[Node]) -> None:
         part = self._hosts.get(watch.address.name)

@@ -58,13 +58,15 @@ def details(raw: Any, uuids: Sequence[str]) -> tuple[list[Seen], list[str]]:
     return found, gone
 
 
-def facts(seen: Sequence[tuple[Seen, Any]]) -> list[Seen]:
+def facts(raw: Any, seen: Sequence[tuple[Seen, Any]]) -> list[Seen]:
     """The same domains with what their XML says; those that are no more stay as they are."""
     result = []
     for one, domain in seen:
         text = ""
         try:
-            text = domain.XMLDesc()
+            # Another lane's domain is on another lane's connection, where that lane may be calling.
+            own = domain if domain.connect() is raw else raw.lookupByUUIDString(one.uuid)
+            text = own.XMLDesc()
         except libvirt.libvirtError as error:
             if is_lost(error):
                 raise

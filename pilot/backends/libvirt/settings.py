@@ -19,6 +19,10 @@ class Settings(msgspec.Struct, frozen=True):
     """After which a connection that does not open is called down (it is still waited for)."""
     backoff_first: float = 0.2
     backoff_last: float = 10.0
+    beat: float = 1.0
+    """Between two questions whether libvirtd lives."""
+    silent: float = 4.0
+    """After which a libvirtd that does not answer one is called down."""
     reconcile: float = 30.0
     """Between two readings of all states, which heal what events missed."""
     reload: float = 600.0

@@ -46,9 +46,16 @@ class _Typed:
 class Outbox:
     """What is typed at one console."""
 
-    def __init__(self, stream: Any, writer: Writer, loop: asyncio.AbstractEventLoop) -> None:
-        """The stream is written to, and never touched otherwise."""
+    def __init__(
+        self,
+        stream: Any,
+        alone: contextlib.AbstractContextManager[object],
+        writer: Writer,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """The stream is written to, and never touched otherwise; `alone` is held for that."""
         self._stream = stream
+        self._alone = alone
         self._writer = writer
         self._loop = loop
         self._lock = threading.Lock()
@@ -120,7 +127,8 @@ class Outbox:
                     return False
                 part = typed.data[: self._credit]
                 self._credit -= len(part)
-            taken = max(0, stream.send(part))
+            with self._alone:
+                taken = max(0, stream.send(part))
             typed.data = typed.data[taken:]
             if taken < len(part):  # a stream that is not libvirtd's may have no room
                 time.sleep(0.005)
