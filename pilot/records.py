@@ -54,7 +54,9 @@ class Host(Record, frozen=True, tag="host"):
     state: HostState
     since: float
     detail: str = ""
-    """Why it is not up, in the words of the one who could not reach it."""
+    """Why it is not up, in a few words that tell nothing of the site: for all who see the host."""
+    words: str = ""
+    """Why it is not up, as libvirt said it, addresses and paths included: for the site's own people."""
     libvirt: str = ""
     hypervisor: str = ""
 
