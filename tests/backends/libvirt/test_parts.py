@@ -1,0 +1,175 @@
+"""The parts that need no hypervisor: states, readings that overlap, words of errors, lanes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import libvirt
+import pytest
+
+from pilot.backends.libvirt.domain_xml import Facts, Membership
+from pilot.backends.libvirt.domains import Domains, Seen, state_of
+from pilot.backends.libvirt.faults import hint, translate
+from pilot.backends.libvirt.lane import Lanes
+from pilot.errors import BusyError, DeadlineError, UnreachableError
+from tests.support.waiting import until
+
+STARTED, STOPPED = libvirt.VIR_DOMAIN_EVENT_STARTED, libvirt.VIR_DOMAIN_EVENT_STOPPED
+
+
+def seen(state: Any, name: str = "a", cluster: str = "vc1") -> Seen:
+    return Seen("u", name, state, True, Facts("u", name, Membership(cluster, name)))
+
+
+def test_a_reading_never_undoes_an_event_or_a_later_reading() -> None:
+    domains = Domains("h", clock=iter(range(100)).__next__)
+    first = domains.begin()
+    assert domains.see(seen("off"), first)
+    early, late = domains.begin(), domains.begin()
+    assert domains.lifecycle("u", STARTED, 0) == (True, "details")
+    assert domains.node("u").state == "on"
+    assert not domains.see(seen("off"), early)  # it was read before the event, or may have been
+    assert domains.see(seen("off", cluster="vc2"), late)
+    assert (domains.node("u").state, domains.node("u").cluster) == ("on", "vc2")
+    assert not domains.see(seen("off", cluster="vc1"), early)
+    assert domains.node("u").cluster == "vc2"
+    assert domains.remove(["u"], early) == []
+    assert domains.see(seen("paused", cluster="vc2"), domains.begin())
+    assert domains.remove(["u", "v"], domains.begin()) == ["u"]
+
+
+def test_since_is_when_the_state_was_entered() -> None:
+    now = [10.0]
+    domains = Domains("h", clock=lambda: now[0])
+    domains.see(seen("off"), domains.begin())
+    now[0] = 20.0
+    domains.see(seen("off"), domains.begin())
+    assert domains.node("u").since == 10.0
+    domains.lifecycle("u", STARTED, 0)
+    assert domains.node("u").since == 20.0
+    assert [node.stale_since for node in domains.stale(25.0)] == [25.0]
+    assert domains.stale(25.0) == []
+    assert domains.node("u").state == "on"
+
+
+def test_a_hang_ends_with_its_qemu() -> None:
+    domains = Domains("h", clock=lambda: 0.0)
+    domains.see(seen("on"), domains.begin())
+    assert domains.hung("u", 1700)
+    assert not domains.hung("u", 1700)
+    domains.lifecycle("u", STOPPED, 1)
+    assert domains.node("u").hung_ms is None
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "word"),
+    [
+        (libvirt.VIR_DOMAIN_RUNNING, 1, "on"),
+        (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER, "paused"),
+        (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP, "off"),
+        (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, "crashed"),
+        (libvirt.VIR_DOMAIN_SHUTOFF, 0, "off"),
+        (99, 0, "unknown"),
+    ],
+)
+def test_words_for_states(state: int, reason: int, word: str) -> None:
+    assert state_of(state, reason) == word
+
+
+def test_errors_lose_the_noise_and_gain_a_hint() -> None:
+    text = (
+        "internal error: qemu unexpectedly closed the monitor: 2026-11-22T16:28:20.154667Z "
+        'qemu-system-x86_64: -device {"driver":"ide-hd","bus":"ide.0"}: Failed to get "write" lock\n'
+        "Is another process using the image [/vm/disk.img]?"
+    )
+    error = translate(libvirt.libvirtError(text), "turning on compute-0-0", "host-1")
+    assert error.message == (
+        'turning on compute-0-0 failed: Failed to get "write" lock '
+        "Is another process using the image [/vm/disk.img]?"
+    )
+    assert "same disk" in error.hint
+    lost = translate(libvirt.libvirtError("internal error: client socket is closed"), "resetting", "host-1")
+    assert isinstance(lost, UnreachableError)
+    assert "host-1" in lost.message
+    assert translate(lost, "x", "y") is lost
+    assert hint("nothing that is known") == ""
+    assert len(translate(libvirt.libvirtError("x\x1b[2J" * 200), "a", "b").message) < 400
+
+
+async def lanes(**settings: Any) -> Lanes:
+    made = Lanes("h", "test:///default", purpose="testing", **settings)
+    await made.call("warming", lambda raw: raw.getType(), 5)
+    return made
+
+
+async def test_calls_run_side_by_side_on_as_many_lanes_as_open_at_once() -> None:
+    here = await lanes(eager=4, spare=3)
+    barrier = threading.Barrier(4)
+    await asyncio.gather(*(here.call("meeting", lambda _raw: barrier.wait(5), 10) for _ in range(4)))
+    await asyncio.to_thread(_join, here.close("the test is over"))
+    with pytest.raises(UnreachableError, match="the test is over"):
+        await here.call("late", lambda raw: None, 1)
+
+
+async def test_an_error_of_a_call_is_raised_as_it_is() -> None:
+    here = await lanes()
+    with pytest.raises(libvirt.libvirtError, match="not found"):
+        await here.call("looking", lambda raw: raw.lookupByName("nobody"), 5)
+    here.close("over")
+
+
+async def test_stuck_calls_are_left_behind_until_the_bound_is_reached() -> None:
+    here = await lanes(spare=2, patience=0.1)
+    free = threading.Event()
+    for number in range(3):
+        with pytest.raises(DeadlineError, match=r"has not answered for 0\.2 s"):
+            await here.call("hanging", lambda _raw: free.wait(30), 0.2)
+        assert here.stuck == number + 1
+    with pytest.raises(BusyError, match="do not come back"):
+        await here.call("one more", lambda raw: raw.getType(), 5)
+    free.set()
+    await until(lambda: here.stuck == 0, 5, "the calls came back")
+    assert await here.call("again", lambda raw: raw.getType(), 5) == "TEST"
+    here.close("over")
+
+
+async def test_slow_calls_within_their_deadline_do_not_block_others() -> None:
+    here = await lanes(spare=4, patience=0.2)
+    free = threading.Event()
+    slow = [asyncio.create_task(here.call("slow", lambda _raw: free.wait(30), 60)) for _ in range(4)]
+    assert await asyncio.wait_for(here.call("quick", lambda raw: raw.getType(), 5), 5) == "TEST"
+    free.set()
+    assert await asyncio.gather(*slow) == [True] * 4
+    here.close("over")
+
+
+async def test_who_goes_away_while_waiting_is_not_called_for() -> None:
+    here = await lanes(spare=0)
+    free, called = threading.Event(), []
+    slow = asyncio.create_task(here.call("slow", lambda _raw: free.wait(30), 60))
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(here.call("waiting", lambda _raw: called.append(1), 60))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    free.set()
+    await slow
+    await here.call("after", lambda raw: raw.getType(), 5)
+    assert not called
+    here.close("over")
+
+
+async def test_a_connection_that_cannot_be_opened_tells_all_who_wait() -> None:
+    here = Lanes("h", "test+unix:///default?socket=/nowhere/socket", purpose="testing")
+    told = await asyncio.gather(
+        *(here.call("turning on a", lambda raw: raw.getType(), 5) for _ in range(5)), return_exceptions=True
+    )
+    assert all(isinstance(error, UnreachableError) for error in told)
+    assert "/nowhere/socket" in str(told[0])
+    here.close("over")
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join(5)
