@@ -119,8 +119,12 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Open requests and streams on one connection."""
     requests: Count = 512
     """Verbs at work at the same time, over all connections."""
+    requests_per_key: Count = 128
     watchers: Count = 512
     """`watch` streams, over all connections."""
+    watchers_per_key: Count = 64
+    viewers_per_key: Count = 16
+    """Viewers of one console with one key."""
     journal_queue: Count = 4096
     """Records that wait for the disk."""
 
