@@ -40,8 +40,8 @@ async def measure(workshop: Workshop) -> list[Row]:
             stored, bare = await _changes(site, fleet)
     workshop.notes.append(
         f"State change: {SAMPLES} starts and stops of one node each through libvirt, {PACE * 1000:.0f} ms "
-        f"after the one before was seen. The time begins before the call that makes the change and so has it in "
-        f"it. Slowest {max(stored):.1f} ms."
+        f"after the one before was seen. The time begins before the call that makes the change, so that "
+        f"call is in it. Slowest {max(stored):.1f} ms."
     )
     what = f"state change to record in a store, {NODES:,} nodes, {WATCHERS} watchers"
     event = "event in a bare libvirt client"

@@ -46,8 +46,8 @@ async def measure(workshop: Workshop) -> list[Row]:
         finally:
             vm.close()
     workshop.notes.append(
-        f"Key echo: {ROUNDS * KEYS} keys each, {PACE * 1000:.0f} ms after the echo of the one before; p95: Link "
-        f"{percentile(times['link'], 95):.2f}, pilot {percentile(times['pilot'], 95):.2f}, virsh "
+        f"Key echo: {ROUNDS * KEYS} keys each, {PACE * 1000:.0f} ms after the echo of the one before; p95: "
+        f"Link {percentile(times['link'], 95):.2f}, pilot {percentile(times['pilot'], 95):.2f}, virsh "
         f"{percentile(times['virsh'], 95):.2f}, ConMan {percentile(times['conman'], 95):.2f} ms. The VM runs "
         f"under {guest.accelerator.upper()}. ConMan reads the VM's pty itself, without libvirt in between."
     )

@@ -15,6 +15,7 @@ from pilot.agent.service import Service
 from pilot.agent.session import Session
 from pilot.agent.settings import Limits
 from pilot.records import Grant
+from pilot.ssh import without_ignores
 from pilot.wire import MAX_CLIENT_FRAME, plain
 
 _log = logging.getLogger(__name__)
@@ -183,6 +184,8 @@ class Door(asyncssh.SSHServer):
         """The signature of the key that was validated last holds."""
         self._known()
         assert self.caller is not None
+        assert self._conn is not None
+        without_ignores(self._conn)
         self._grants = self.caller.grants()
         same = sum(
             door.caller is not None and door.caller.fingerprint == self.caller.fingerprint
