@@ -25,8 +25,8 @@ REQUEST_NAMESPACE = "request@pilot.rocksclusters.org"
 RECEIPT_NAMESPACE = "receipt@pilot.rocksclusters.org"
 MAX_CLIENT_FRAME = 64 * 1024
 """Bytes of the longest frame airboss reads."""
-MAX_SERVER_FRAME = 1024 * 1024
-"""Bytes of the longest frame a client reads; a longer list is sent in several."""
+MAX_SERVER_FRAME = 16 * 1024 * 1024
+"""Bytes of the longest frame a client reads: outcomes and receipt of a verb on 10,000 nodes."""
 CHALLENGE_BYTES = 32
 SEQ_WINDOW = 1024
 """How far behind the highest seq a request may still arrive (channels run side by side)."""

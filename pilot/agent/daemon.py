@@ -18,6 +18,7 @@ import asyncssh
 
 from keys import hostkey, sshsig
 from pilot import __version__
+from pilot.agent.attaching import Attaching
 from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.database import Database
 from pilot.agent.inventory import Inventory
@@ -29,6 +30,7 @@ from pilot.agent.registry import Registry
 from pilot.agent.server import Doors, listen
 from pilot.agent.service import Service
 from pilot.agent.settings import Settings
+from pilot.agent.shares import Shares
 from pilot.backends.libvirt.provider import HostAddress, LibvirtProvider
 from pilot.backends.provider import Provider
 from pilot.errors import ConfigError, UnreachableError
@@ -129,15 +131,16 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
     stack.push_async_callback(recovery.stop)
     inventory.on_node += [hub.node_changed, recovery.node_changed]
     inventory.on_gone.append(hub.node_gone)
+    shares = Shares(settings.limits)
     service = Service(
         site=settings.site.name,
         airboss=airboss,
         inventory=inventory,
-        hub=hub,
+        consoles=Attaching(inventory, hub, ledger, shares),
+        shares=shares,
         power=Power(inventory, provider_of, ledger),
         ledger=ledger,
         clock=clock,
-        limits=settings.limits,
     )
     doors = Doors(service, registry, settings.limits, clock, ssh_power=settings.policy.ssh_power)
 

@@ -14,6 +14,7 @@ from pilot import wire
 from pilot.agent.caller import Caller
 from pilot.agent.gate import Asked
 from pilot.agent.journal import Journal
+from pilot.agent.rate import Rate
 from pilot.errors import PilotError
 from pilot.wire import Outcome
 
@@ -28,6 +29,7 @@ class Ledger:
         self._host_key = host_key
         self._airboss = sshsig.fingerprint(host_key.public_data)
         self._clock = clock
+        self._refusals = Rate(burst=30, per_second=0.2)
         self._late: set[asyncio.Task[None]] = set()
 
     async def intend(self, caller: Caller, asked: Asked, node_ids: Iterable[str]) -> tuple[int, Asked]:
@@ -84,25 +86,33 @@ class Ledger:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    async def refused(self, caller: Caller, request: wire.Request, fault: wire.Fault) -> None:
-        """Note that a known signer's request was refused, with the bytes that were sent."""
+    async def refused(
+        self, caller: Caller, request: wire.Request, fault: wire.Fault, *, signed: bool
+    ) -> None:
+        """Note that a known signer's request was refused, by the digest of what was sent.
+
+        `signed`: whether its signature held. Beyond a rate, refusals of one signer are not noted: a journal
+        that anybody can fill is a way to stop everybody.
+        """
+        if not self._refusals.allows(caller.holder):
+            return
         await self._journal.event(
             actor=caller.principal,
             fingerprint=caller.fingerprint,
-            auth="signed",
+            auth="signed" if signed else "ssh",
             verb="refused",
             result={"code": fault.code, "message": fault.message, "request": wire.digest(request.body)},
         )
 
     async def noted(
-        self, caller: Caller, verb: str, cluster: str, node_id: str, result: dict[str, object]
+        self, caller: Caller, verb: str, asked: Asked, node_id: str, result: dict[str, object]
     ) -> None:
         """Note something that happened in a request's stream, such as its end."""
         await self._journal.event(
             actor=caller.principal,
             fingerprint=caller.fingerprint,
-            auth="signed",
-            cluster=cluster,
+            auth="signed" if asked.signed else "ssh",
+            cluster=asked.cluster,
             verb=verb,
             targets=[node_id],
             result=result,

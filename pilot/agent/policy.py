@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -38,8 +38,8 @@ def usable_verbs(grants: Iterable[Grant]) -> tuple[str, ...]:
 class View:
     """What a signer sees of the inventory, narrowed to one cluster if asked.
 
-    Nodes and clusters that a grant covers; hosts that carry such a node, without their address. Only a
-    grant for the site shows domains that belong to no cluster, and hosts whole.
+    Nodes and clusters that a grant covers; hosts that carry such a node, without their address and
+    libvirt's words on it. Only a grant for the site shows domains that belong to no cluster, and hosts whole.
     """
 
     def __init__(self, grants: Iterable[Grant], cluster: str = "") -> None:
@@ -53,7 +53,7 @@ class View:
             return False
         return self._site or (name != "" and name in self._clusters)
 
-    def show(self, record: AnyRecord, hosts_in_view: frozenset[str]) -> AnyRecord | None:
+    def show(self, record: AnyRecord, hosts_in_view: Container[str]) -> AnyRecord | None:
         """The record as it is shown, None if it is not.
 
         `hosts_in_view` are the names of the hosts that carry a node in view.
@@ -64,7 +64,9 @@ class View:
             return record if self.sees_cluster(record.name) else None
         if self._site and not self._cluster:
             return record
-        return msgspec.structs.replace(record, uri="") if record.name in hosts_in_view else None
+        if record.name not in hosts_in_view:
+            return None
+        return msgspec.structs.replace(record, uri="", words="")
 
     def show_all(self, records: Iterable[AnyRecord]) -> dict[str, AnyRecord]:
         """All records in view, by id."""

@@ -11,30 +11,18 @@ from pilot.agent.caller import Caller
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
+from pilot.agent.outcomes import fault_of, unknown_node
+from pilot.agent.policy import may
 from pilot.agent.targets import resolve
 from pilot.backends.provider import Provider
 from pilot.errors import DeadlineError, NoSuchNodeError, PilotError, RefusedError, UsageError
 from pilot.records import Node
 from pilot.verbs import Value
-from pilot.wire import Fault, Outcome
+from pilot.wire import Outcome
 
 _log = logging.getLogger(__name__)
 
 Tell = Callable[[wire.Progress], None]
-
-
-def unknown_node(selector: str, cluster: str) -> Outcome:
-    """The one answer for a node that does not exist and for one that is somebody else's."""
-    error = NoSuchNodeError(
-        f"'{wire.plain(selector, 80)}' is not a node of {wire.plain(cluster, 60)}, or not yours",
-        "`pilot nodes` lists yours.",
-    )
-    return Outcome(selector, "refused", fault=fault_of(error))
-
-
-def fault_of(error: PilotError) -> Fault:
-    """An error as it travels."""
-    return Fault(error.code, error.message, error.hint)
 
 
 class Power:
@@ -63,11 +51,20 @@ class Power:
         resolved = resolve(asked.targets, self._inventory.members(asked.cluster))
         unknown = [unknown_node(selector, asked.cluster) for selector in resolved.unknown]
         entry = await self._ledger.intend(caller, asked, [node.id for node in resolved.nodes])
+        # Rights and membership may have changed while the disk took its time.
+        if not may(caller.grants(), asked.verb, asked.cluster):
+            gone = RefusedError("your key is not entitled to this any more", "Ask the site's admin.")
+            refused = [Outcome(n.name, "refused", node=n.id, fault=fault_of(gone)) for n in resolved.nodes]
+            return await self._ledger.settle(entry, refused + unknown)
+        nodes = [now for n in resolved.nodes if (now := self._inventory.node(n.id)) is not None]
+        nodes = [node for node in nodes if node.cluster == asked.cluster]
+        still = {node.id for node in nodes}
+        unknown += [unknown_node(n.name, asked.cluster) for n in resolved.nodes if n.id not in still]
         acts = [
             asyncio.create_task(
                 self._act(node, asked.verb.id, asked.args, tell), name=f"{asked.verb.id} {node.name}"
             )
-            for node in resolved.nodes
+            for node in nodes
         ]
         try:
             if acts:

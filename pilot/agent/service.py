@@ -5,29 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 import pilot
 from pilot import wire
 from pilot.agent import gate, watching
+from pilot.agent.attaching import Attaching
 from pilot.agent.caller import Caller
-from pilot.agent.consoles.hub import ConsoleHub
-from pilot.agent.consoles.viewer import Mode, Viewer
+from pilot.agent.consoles.viewer import Viewer
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
-from pilot.agent.policy import View, role_in, usable_verbs
-from pilot.agent.power import Power, Tell, fault_of, unknown_node
-from pilot.agent.settings import Limits
+from pilot.agent.outcomes import fault_of, unknown_node
+from pilot.agent.policy import View, usable_verbs
+from pilot.agent.power import Power, Tell
+from pilot.agent.shares import Shares
 from pilot.agent.targets import natural, resolve
-from pilot.errors import BusyError, PilotError, RefusedError, SignatureRefusedError, UsageError
-from pilot.records import Node, role_covers
+from pilot.errors import DeadlineError, RefusedError, SignatureRefusedError, UsageError, WireError
+from pilot.records import Node
 from pilot.wire import Outcome
 
 _log = logging.getLogger(__name__)
 
 _RECORDS_PER_FRAME = 500
 """Node records of one frame: well under wire.MAX_SERVER_FRAME."""
+_UNREAD_SECONDS = 30.0
+"""After which a list that nobody reads is not kept any longer."""
 
 
 class Outlet(Protocol):
@@ -52,21 +55,17 @@ class Service:
         site: str,
         airboss: str,
         inventory: Inventory,
-        hub: ConsoleHub,
+        consoles: Attaching,
+        shares: Shares,
         power: Power,
         ledger: Ledger,
         clock: Callable[[], float],
-        limits: Limits,
     ) -> None:
-        self._max_acting = limits.requests
-        self._max_watching = limits.watchers
-        self._acting = 0
-        self._watching = 0
-        self._attached: dict[Viewer, tuple[Caller, str]] = {}
         self.site = site
         self.airboss = airboss
         self.inventory = inventory
-        self._hub = hub
+        self.consoles = consoles
+        self._shares = shares
         self._power = power
         self._ledger = ledger
         self._clock = clock
@@ -94,20 +93,22 @@ class Service:
         Raises:
             PilotError: it was refused as a whole, which is journaled, or could not be done.
         """
+        signed = False
         try:
             asked = gate.check(request, caller, self.airboss)
-        except PilotError as error:
+            signed = True
+            await self.do(caller, asked, outlet)
+        except (RefusedError, UsageError, WireError) as error:
             if isinstance(error, SignatureRefusedError):
                 caller.refusals += 1
-            _log.warning("refused principal=%s: %s", caller.principal, error.message)
-            await self._ledger.refused(caller, request, fault_of(error))
+            _log.warning("refused principal=%s: %s", caller.principal, wire.plain(error.message))
+            await self._ledger.refused(caller, request, fault_of(error), signed=signed)
             raise
-        await self.do(caller, asked, outlet)
 
     async def do(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
         """Do what was asked by one who may."""
         if asked.verb.id == "node.list":
-            self._list(caller, asked, outlet)
+            await self._list(caller, asked, outlet)
         elif asked.verb.id == "watch":
             await self._watch(caller, asked, outlet)
         elif asked.verb.id == "console.open":
@@ -122,13 +123,8 @@ class Service:
             BusyError: too many verbs are at work.
             PilotError: as for `Power.run`.
         """
-        if self._acting >= self._max_acting:
-            raise BusyError(f"{self._acting} verbs are at work here already", "Ask again in a moment.")
-        self._acting += 1
-        try:
+        with self._shares.take("act", caller.holder):
             return await self._power.run(caller, asked, tell)
-        finally:
-            self._acting -= 1
 
     def nodes(self, caller: Caller, asked: Asked) -> tuple[list[Node], list[Outcome]]:
         """The nodes that a list names (all that are in view if it names none), and what it named in vain."""
@@ -142,106 +138,42 @@ class Service:
         resolved = resolve(asked.targets, self.inventory.members(asked.cluster))
         return list(resolved.nodes), [unknown_node(s, asked.cluster) for s in resolved.unknown]
 
-    def _list(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
+    async def _list(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
         nodes, unknown = self.nodes(caller, asked)
-        for start in range(0, len(nodes), _RECORDS_PER_FRAME):
+        starts = range(0, max(len(nodes), 1), _RECORDS_PER_FRAME)
+        for start in starts:
+            last = start == starts[-1]
             chunk = tuple(nodes[start : start + _RECORDS_PER_FRAME])
-            last = start + _RECORDS_PER_FRAME >= len(nodes)
-            outlet.tell(wire.Reply(outcomes=tuple(unknown) if last else (), records=chunk, more=not last))
-        if not nodes:
-            outlet.tell(wire.Reply(outcomes=tuple(unknown)))
+            frame = wire.Reply(outcomes=tuple(unknown) if last else (), records=chunk, more=not last)
+            try:
+                async with asyncio.timeout(_UNREAD_SECONDS):
+                    await outlet.send(frame)
+            except TimeoutError:
+                raise DeadlineError(
+                    f"the list was not read for {_UNREAD_SECONDS:g} s", "Ask again."
+                ) from None
 
     async def _watch(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
-        if self._watching >= self._max_watching:
-            raise BusyError(f"{self._watching} watchers are attached here already", "Ask again in a moment.")
-        self._watching += 1
-        try:
+        with self._shares.take("watch", caller.holder):
             outlet.tell(wire.Reply())
             await watching.stream(self.inventory, caller, asked.cluster, outlet, self._clock)
-        finally:
-            self._watching -= 1
-
-    # --- consoles --------------------------------------------------------------------------------
-
-    def console_node(self, asked: Asked) -> Node:
-        """The one node whose console is asked for.
-
-        Raises:
-            UsageError: not exactly one.
-            RefusedError: it is not the signer's, or has no serial console.
-        """
-        resolved = resolve(asked.targets, self.inventory.members(asked.cluster))
-        if resolved.unknown:
-            fault = unknown_node(resolved.unknown[0], asked.cluster).fault
-            assert fault is not None
-            raise RefusedError(fault.message, fault.hint)
-        if len(resolved.nodes) != 1:
-            raise UsageError(f"a console is of one node, not of {len(resolved.nodes)}", "Name one node.")
-        node = resolved.nodes[0]
-        if not node.serial:
-            raise RefusedError(
-                f"{node.name} has no serial console",
-                f"The admin adds a <serial type='pty'> device to the domain {node.domain}.",
-            )
-        return node
-
-    async def attach(self, caller: Caller, asked: Asked) -> tuple[Node, Viewer, wire.Reply]:
-        """Open the console that is asked for, journaled.
-
-        Raises:
-            PilotError: as for `console_node`, or the journal cannot be written.
-        """
-        node = self.console_node(asked)
-        role = role_in(caller.grants(), asked.cluster)
-        may_write = role is not None and role_covers(role, "operator")
-        mode = cast("Mode", asked.args["mode"])
-        if mode == "take" and not may_write:
-            raise RefusedError(
-                f"typing at {node.name} needs the role operator, yours is {role}", "Watch it with --watch."
-            )
-        entry = await self._ledger.intend(caller, asked, [node.id])
-        viewer = await self._hub.attach(node.id, caller.principal, mode, may_write)
-        self._attached[viewer] = caller, asked.cluster
-        note = "you write" if viewer.attached.writing else "you watch"
-        reply = await self._ledger.settle(
-            entry, [Outcome(node.name, "done", node=node.id, state=node.state, note=note)]
-        )
-        return node, viewer, reply
-
-    async def detach(self, viewer: Viewer, caller: Caller, asked: Asked, node: Node, seconds: float) -> None:
-        """Leave a console, journaled."""
-        viewer.close()
-        self._attached.pop(viewer, None)
-        try:
-            await self._ledger.noted(
-                caller, "console.close", asked.cluster, node.id, {"seconds": round(seconds, 1)}
-            )
-        except PilotError as error:
-            _log.error("console.close of %s is not in the journal: %s", node.name, error.message)
-
-    def recheck(self) -> None:
-        """End the consoles of those who may not see them any more; watchers begin anew with what they may."""
-        for viewer, (caller, cluster) in list(self._attached.items()):
-            role = caller.role(cluster)
-            if role is None:
-                viewer.close(f"your key is not entitled to {cluster} any more")
-            elif not role_covers(role, "operator"):
-                viewer.demote(f"your role in {cluster} is {role} now: you watch")
-        self.inventory.resync()
 
     async def _console(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
-        loop = asyncio.get_running_loop()
-        node, viewer, reply = await self.attach(caller, asked)
-        begun = loop.time()
-        reading = asyncio.create_task(_from_viewer(viewer, outlet))
-        try:
-            outlet.tell(reply)
+        async with self.consoles.attached(caller, asked) as attachment:
+            viewer = attachment.viewer
+            outlet.tell(attachment.reply)
             outlet.tell(viewer.attached)
-            async for frame in viewer:
-                await outlet.send(frame)
-        finally:
-            reading.cancel()
-            await asyncio.shield(self.detach(viewer, caller, asked, node, loop.time() - begun))
+            reading = asyncio.create_task(_from_viewer(viewer, outlet))
+            try:
+                async for frame in viewer:
+                    await outlet.send(frame)
+            finally:
+                reading.cancel()
+
+    def recheck(self) -> None:
+        """Rights have changed: consoles that are nobody's right any more end, watchers begin anew."""
+        self.consoles.recheck()
+        self.inventory.resync()
 
 
 async def _from_viewer(viewer: Viewer, outlet: Outlet) -> None:

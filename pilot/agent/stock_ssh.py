@@ -231,22 +231,20 @@ class TextMode:
         if not self._pty:
             raise UsageError("a console needs a terminal", "Use ssh -t.")
         request = self._entitle("console.open", asked.cluster, (asked.node,), {"mode": asked.mode})
-        loop = asyncio.get_running_loop()
-        node, viewer, _ = await self._service.attach(self._caller, request)
-        begun = loop.time()
-        self._notice(f"{node.name}: {'you write' if viewer.attached.writing else 'you watch'}; Ctrl+] leaves")
-        ways = {asyncio.create_task(self._type(viewer)), asyncio.create_task(self._show(viewer))}
-        try:
-            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            for way in done:
-                way.result()
-        finally:
-            for way in ways:
-                way.cancel()
-            seconds = loop.time() - begun
-            await asyncio.shield(self._service.detach(viewer, self._caller, request, node, seconds))
-            self._write(TerminalFilter().reset_sequence())
-            self._notice(f"left {node.name}")
+        async with self._service.consoles.attached(self._caller, request) as attachment:
+            name, viewer = attachment.node.name, attachment.viewer
+            writes = "you write" if viewer.attached.writing else "you watch"
+            self._notice(f"{name}: {writes}; Ctrl+] leaves")
+            ways = {asyncio.create_task(self._type(viewer)), asyncio.create_task(self._show(viewer))}
+            try:
+                done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                for way in done:
+                    way.result()
+            finally:
+                for way in ways:
+                    way.cancel()
+                self._write(TerminalFilter().reset_sequence())
+                self._notice(f"left {name}")
         return Exit.OK
 
     async def _show(self, viewer: Viewer) -> None:

@@ -22,6 +22,9 @@ _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?\Z")
 _WILD = re.compile(r"[\[\]*?]")
 _MAX_SELECTOR = 200
 """Characters of the longest selector that is tried."""
+MAX_PATTERNS = 32
+"""Patterns in one request: each is held against every name of the cluster."""
+_MAX_STARS = 4
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -40,8 +43,11 @@ def resolve(selectors: Iterable[str], members: Iterable[Node]) -> Resolved:
     """Find the nodes that the selectors name among a cluster's members.
 
     Raises:
-        UsageError: a range is malformed, or a name stands for two nodes.
+        UsageError: a range is malformed, a name stands for two nodes, or there are too many patterns.
     """
+    wanted = list(dict.fromkeys(selectors))
+    if sum(_WILD.search(selector) is not None for selector in wanted) > MAX_PATTERNS:
+        raise UsageError(f"more than {MAX_PATTERNS} patterns in one request", "Ask in several.")
     nodes = sorted(members, key=lambda node: natural(node.name))
     by_name: dict[str, list[Node]] = {}
     by_mac: dict[str, list[Node]] = {}
@@ -52,7 +58,7 @@ def resolve(selectors: Iterable[str], members: Iterable[Node]) -> Resolved:
     by_id = {node.id: [node] for node in nodes}
     found: dict[str, Node] = {}
     unknown: dict[str, None] = {}
-    for selector in selectors:
+    for selector in wanted:
         lowered = selector.lower()
         if selector == ALL:
             matches = nodes
@@ -93,6 +99,8 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     Raises:
         UsageError: brackets that hold no numbers, or do not close.
     """
+    if len(re.findall(r"\*+", pattern)) > _MAX_STARS:
+        raise UsageError(f"'{pattern}': more than {_MAX_STARS} '*'")
     expression = ""
     ranges: list[list[tuple[int, int, int]]] = []
     position = 0
@@ -132,6 +140,4 @@ def _glob(pattern: str, text: str) -> str:
         raise UsageError(f"'{pattern}': a bracket is not closed", "Write ranges as compute-0-[0-3,7].")
     # Runs of stars are one star: without that a hostile pattern makes the matcher backtrack for hours.
     text = re.sub(r"\*+", "*", text)
-    if text.count("*") > 4:
-        raise UsageError(f"'{pattern}': more than four '*'")
     return "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in text)

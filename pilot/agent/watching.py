@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -24,42 +25,69 @@ class _Sender(Protocol):
 
 
 class _Seen:
-    """What one watcher has been sent."""
+    """What one watcher has been sent, and so which hosts it may see."""
 
     def __init__(self, inventory: Inventory, view: View) -> None:
         self._inventory = inventory
         self._view = view
-        self._hosts: frozenset[str] = frozenset()
-        self._sent: set[str] = set()
+        self._sent: dict[str, AnyRecord] = {}
+        self._host_of: dict[str, str] = {}
+        self._carried: Counter[str] = Counter()
+        """How many nodes in view each host carries."""
 
     def snapshot(self) -> list[AnyRecord]:
         """All that is in view."""
-        self._hosts = self._view.hosts_in_view(self._inventory.records.values())
         shown = self._view.show_all(self._inventory.records.values())
-        self._sent = set(shown)
+        self._sent = dict(shown)
+        for record in shown.values():
+            if isinstance(record, Node):
+                self._carries(record.id, record.host)
         return list(shown.values())
 
     def delta(self, ids: set[str]) -> tuple[list[AnyRecord], list[str]]:
         """The newest records of these ids that are in view, and the ids that are not (any more)."""
         records = self._inventory.records
-        nodes = [record for i in ids if isinstance(record := records.get(i), Node)]
-        moved = any(node.host not in self._hosts and self._view.sees_cluster(node.cluster) for node in nodes)
-        if moved or any(i in self._sent and i not in records for i in ids):
-            hosts = self._view.hosts_in_view(records.values())
-            ids = ids | {f"host:{name}" for name in hosts ^ self._hosts}
-            self._hosts = hosts
+        hosts = set(self._carried)
+        for record_id in ids:
+            record = records.get(record_id)
+            if isinstance(record, Node) and self._view.sees_cluster(record.cluster):
+                self._carries(record_id, record.host)
+            elif record_id in self._host_of:
+                self._carries(record_id, "")
+        ids = ids | {f"host:{name}" for name in hosts ^ set(self._carried)}
         changed: list[AnyRecord] = []
         gone: list[str] = []
         for record_id in ids:
             record = records.get(record_id)
-            shown = None if record is None else self._view.show(record, self._hosts)
-            if shown is not None:
+            shown = None if record is None else self._view.show(record, self._carried.keys())
+            if shown is None:
+                if self._sent.pop(record_id, None) is not None:
+                    gone.append(record_id)
+            elif shown != self._sent.get(record_id):
                 changed.append(shown)
-                self._sent.add(record_id)
-            elif record_id in self._sent:
-                gone.append(record_id)
-                self._sent.discard(record_id)
+                self._sent[record_id] = shown
         return changed, gone
+
+    def concerns(self, ids: set[str]) -> bool:
+        """Whether any of these changes is of something in view, or that was."""
+        records = self._inventory.records
+        for record_id in ids:
+            record = records.get(record_id)
+            shown = None if record is None else self._view.show(record, self._carried.keys())
+            if shown != self._sent.get(record_id):
+                return True
+        return False
+
+    def _carries(self, node_id: str, host: str) -> None:
+        """A node in view is on this host now; on none in view if it is empty."""
+        before = self._host_of.pop(node_id, "")
+        if before:
+            self._carried[before] -= 1
+            if not self._carried[before]:
+                del self._carried[before]
+        if host:
+            self._host_of[node_id] = host
+            self._carried[host] += 1
 
 
 async def stream(
@@ -85,8 +113,11 @@ async def _stream(
     out: _Sender,
     clock: Callable[[], float],
 ) -> None:
+    loop = asyncio.get_running_loop()
     seen = _Seen(inventory, View(()))
+    version = 0
     while True:
+        frames: list[wire.Snapshot | wire.Delta] = []
         if watcher.everything:
             watcher.everything = False
             watcher.take()
@@ -94,25 +125,48 @@ async def _stream(
             if not grants or (cluster and caller.role(cluster) is None):
                 raise RefusedError("your key is not entitled to this any more", "Ask the site's admin.")
             seen = _Seen(inventory, View(grants, cluster))
-            await _send_snapshot(inventory, seen, out)
-        elif ids := watcher.take():
-            changed, gone = seen.delta(ids)
-            for start in range(0, max(len(changed), 1), _RECORDS_PER_FRAME):
-                part = tuple(changed[start : start + _RECORDS_PER_FRAME])
-                if part or gone:
-                    await out.send(wire.Delta(inventory.version, part, tuple(gone), clock()))
-                gone = []
-        try:
-            async with asyncio.timeout(PULSE_SECONDS):
-                await watcher.changed()
-        except TimeoutError:
-            await out.send(wire.Delta(inventory.version, time=clock()))
+            version += 1
+            frames += _snapshot(version, seen.snapshot())
+        elif any(told := seen.delta(watcher.take())):
+            version += 1
+            frames += _deltas(version, *told, clock())
+        else:
+            frames.append(wire.Delta(version, time=clock()))
+        for frame in frames:
+            await out.send(frame)
+        silent_until = loop.time() + PULSE_SECONDS
+        # Changes that this watcher does not see must not keep the pulse from it.
+        while not watcher.everything and not seen.concerns(watcher.dirty):
+            watcher.take()
+            try:
+                async with asyncio.timeout_at(silent_until):
+                    await watcher.changed()
+            except TimeoutError:
+                break
 
 
-async def _send_snapshot(inventory: Inventory, seen: _Seen, out: _Sender) -> None:
-    version = inventory.version
-    records = seen.snapshot()
+def _snapshot(version: int, records: list[AnyRecord]) -> list[wire.Snapshot | wire.Delta]:
     starts = range(0, max(len(records), 1), _RECORDS_PER_FRAME)
-    for start in starts:
-        part = tuple(records[start : start + _RECORDS_PER_FRAME])
-        await out.send(wire.Snapshot(version, part, first=start == 0, last=start == starts[-1]))
+    return [
+        wire.Snapshot(
+            version,
+            tuple(records[start : start + _RECORDS_PER_FRAME]),
+            first=start == 0,
+            last=start == starts[-1],
+        )
+        for start in starts
+    ]
+
+
+def _deltas(
+    version: int, changed: list[AnyRecord], gone: list[str], now: float
+) -> list[wire.Snapshot | wire.Delta]:
+    return [
+        wire.Delta(
+            version,
+            tuple(changed[start : start + _RECORDS_PER_FRAME]),
+            tuple(gone) if start == 0 else (),
+            now,
+        )
+        for start in range(0, max(len(changed), 1), _RECORDS_PER_FRAME)
+    ]

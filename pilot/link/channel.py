@@ -10,8 +10,8 @@ import asyncssh
 from pilot import wire
 from pilot.errors import DeadlineError, PilotError, UnreachableError, WireError
 
-_HIGH_BYTES = 2 * wire.MAX_SERVER_FRAME
-_LOW_BYTES = wire.MAX_SERVER_FRAME // 2
+_HIGH_BYTES = 2 * 1024 * 1024
+_LOW_BYTES = 512 * 1024
 _HIGH_FRAMES = 512
 """What may wait to be received before airboss is held back."""
 

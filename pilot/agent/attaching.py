@@ -1,0 +1,126 @@
+"""Consoles as requests: who may attach to which, journaled from the first to the last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import msgspec
+
+from pilot import wire
+from pilot.agent.caller import Caller
+from pilot.agent.consoles.hub import ConsoleHub
+from pilot.agent.consoles.viewer import Mode, Viewer
+from pilot.agent.gate import Asked
+from pilot.agent.inventory import Inventory
+from pilot.agent.ledger import Ledger
+from pilot.agent.outcomes import fault_of, unknown_node
+from pilot.agent.shares import Shares
+from pilot.agent.targets import resolve
+from pilot.errors import PilotError, RefusedError, UsageError
+from pilot.records import Node, role_covers
+from pilot.wire import Outcome
+
+_log = logging.getLogger(__name__)
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A signer at a console."""
+
+    node: Node
+    viewer: Viewer
+    reply: wire.Reply
+
+
+class Attaching:
+    """Lets signers at the consoles of their own nodes, and away from those that are theirs no more."""
+
+    def __init__(self, inventory: Inventory, hub: ConsoleHub, ledger: Ledger, shares: Shares) -> None:
+        self._inventory = inventory
+        self._hub = hub
+        self._ledger = ledger
+        self._shares = shares
+        self._attached: dict[Viewer, tuple[Caller, str]] = {}
+
+    @asynccontextmanager
+    async def attached(self, caller: Caller, asked: Asked) -> AsyncIterator[Attachment]:
+        """Hold the console that is asked for while the block runs; whatever ends it, nothing stays.
+
+        Raises:
+            UsageError: not exactly one node.
+            RefusedError: it is not the signer's, has no serial console, or the role does not reach.
+            BusyError: too many are attached.
+            StorageError: the journal cannot be written.
+        """
+        node = self._node(asked)
+        mode = cast("Mode", asked.args["mode"])
+        self._may_write(caller, asked, node, mode)
+        loop = asyncio.get_running_loop()
+        with self._shares.take("console", caller.holder, node.id):
+            entry = await self._ledger.intend(caller, asked, [node.id])
+            try:
+                # Rights and membership may have changed while the disk took its time.
+                node = self._node(asked)
+                may_write = self._may_write(caller, asked, node, mode)
+                viewer = await self._hub.attach(node.id, caller.principal, mode, may_write)
+            except PilotError as error:
+                failed = Outcome(node.name, "failed", node=node.id, state=node.state, fault=fault_of(error))
+                await self._ledger.settle(entry, [failed])
+                raise
+            begun = loop.time()
+            self._attached[viewer] = caller, asked.cluster
+            try:
+                note = "you write" if viewer.attached.writing else "you watch"
+                done = Outcome(node.name, "done", node=node.id, state=node.state, note=note)
+                yield Attachment(node, viewer, await self._ledger.settle(entry, [done]))
+            finally:
+                viewer.close()
+                del self._attached[viewer]
+                await asyncio.shield(self._left(caller, asked, node, loop.time() - begun))
+
+    def recheck(self) -> None:
+        """End the consoles of those who may not see them any more; who may only watch, watches."""
+        for viewer, (caller, cluster) in list(self._attached.items()):
+            role = caller.role(cluster)
+            if role is None:
+                viewer.close(f"your key is not entitled to {cluster} any more")
+            elif not role_covers(role, "operator"):
+                viewer.demote(f"your role in {cluster} is {role} now: you watch")
+
+    def _node(self, asked: Asked) -> Node:
+        resolved = resolve(asked.targets, self._inventory.members(asked.cluster))
+        if resolved.unknown:
+            fault = unknown_node(resolved.unknown[0], asked.cluster).fault
+            assert fault is not None
+            raise RefusedError(fault.message, fault.hint)
+        if len(resolved.nodes) != 1:
+            raise UsageError(f"a console is of one node, not of {len(resolved.nodes)}", "Name one node.")
+        node = resolved.nodes[0]
+        if not node.serial:
+            raise RefusedError(
+                f"{node.name} has no serial console",
+                f"The admin adds a <serial type='pty'> device to the domain {node.domain}.",
+            )
+        return node
+
+    def _may_write(self, caller: Caller, asked: Asked, node: Node, mode: Mode) -> bool:
+        role = caller.role(asked.cluster)
+        if role is None:
+            raise RefusedError(
+                f"your key is not entitled to {asked.cluster} any more", "Ask the site's admin."
+            )
+        may_write = role_covers(role, "operator")
+        if mode == "take" and not may_write:
+            raise RefusedError(
+                f"typing at {node.name} needs the role operator, yours is {role}", "Watch it with --watch."
+            )
+        return may_write
+
+    async def _left(self, caller: Caller, asked: Asked, node: Node, seconds: float) -> None:
+        try:
+            await self._ledger.noted(caller, "console.close", asked, node.id, {"seconds": round(seconds, 1)})
+        except PilotError as error:
+            _log.error("console.close of %s is not in the journal: %s", node.name, error.message)
