@@ -7,7 +7,7 @@ Two threads must never be inside calls on the same connection: up to libvirt 10.
 which waits for its answer leaves a pointer to that one's stack behind, and the process ends by SIGSEGV at
 some later call (CVE-2024-4418; seen here with a libvirtd that was stopped and continued). Whoever calls
 holds `alone`. For the same reason there is no keepalive: libvirt's own pings are such a second call.
-Lanes.beat asks whether a host lives instead.
+HostWatch asks whether a host lives instead.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ from typing import Any
 import libvirt
 
 from pilot.backends.libvirt import eventloop
+from pilot.errors import UnreachableError
 
 CLOSE_REASONS = {
     libvirt.VIR_CONNECT_CLOSE_REASON_ERROR: "the connection failed",
     libvirt.VIR_CONNECT_CLOSE_REASON_EOF: "libvirtd closed the connection",
     libvirt.VIR_CONNECT_CLOSE_REASON_CLIENT: "closed by us",
 }
+
+
+SILENT = "libvirtd accepts connections but does not answer"
 
 
 class Connection:
@@ -134,6 +138,32 @@ def open_in_thread(uri: str) -> asyncio.Future[Connection]:
 
     threading.Thread(target=attempt, name="libvirt-open", daemon=True).start()
     return future
+
+
+async def open_patiently(uri: str, deadline: float, silent: Callable[[], None]) -> Connection:
+    """Open a connection, for as long as it takes up to a minute; `silent` is told after `deadline` seconds.
+
+    A daemon that accepts and stays silent is not asked a second time meanwhile: the first attempt
+    succeeds, or fails, as soon as it comes to itself.
+
+    Raises:
+        UnreachableError: a minute is over.
+        libvirt.libvirtError: it cannot be opened.
+    """
+    future = open_in_thread(uri)
+    try:
+        async with asyncio.timeout(deadline):
+            return await asyncio.shield(future)
+    except TimeoutError:
+        silent()
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    try:
+        async with asyncio.timeout(60):
+            return await future
+    except TimeoutError:
+        raise UnreachableError(SILENT) from None
 
 
 def in_thread(function: Callable[[], None]) -> threading.Thread:

@@ -20,7 +20,9 @@ from pilot.backends.libvirt.host import HostWatch
 from pilot.backends.libvirt.lane import Lanes
 from pilot.backends.libvirt.settings import Settings
 from pilot.backends.libvirt.writer import Writer
-from pilot.errors import DeadlineError
+from pilot.errors import BusyError, DeadlineError
+
+LOCKED_SECONDS = 1.5
 
 
 class _Group:
@@ -63,6 +65,7 @@ class Consoles:
         doing = f"opening the console of {node.name}"
         self._watch.check_up(doing)
         address, settings = self._watch.address, self._settings
+        await self._unlocked(uuid, doing)
         group = self._groups.get(node.cluster)
         if group is None:
             group = _Group(address.name, address.uri, node.cluster, settings)
@@ -92,6 +95,26 @@ class Consoles:
             group.held[held] = by
             held.on_end = lambda: group.forget(held)
         return held
+
+    async def _unlocked(self, uuid: str, doing: str) -> None:
+        """Make sure that libvirtd does not hold the domain's lock, as it does while it ends a hung QEMU.
+
+        The console's connection would wait for it, and with it all that is typed at others on it.
+        """
+        if (lanes := self._watch.lanes) is None:
+            return
+        try:
+            async with asyncio.timeout(LOCKED_SECONDS):
+                await lanes.call(
+                    doing, lambda raw: raw.lookupByUUIDString(uuid).state(), self._settings.query
+                )
+        except TimeoutError:
+            raise BusyError(
+                f"{doing} failed: libvirt is at work on it, as while it ends a QEMU that hangs",
+                "Ask again in some seconds.",
+            ) from None
+        except libvirt.libvirtError as error:
+            raise translate(error, doing, self._watch.address.name) from None
 
     def drop(self, why: str) -> None:
         """The host does not answer: all of them are lost, and their connections let go."""

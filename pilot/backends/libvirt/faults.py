@@ -1,7 +1,12 @@
-"""libvirt's errors in our own: its words, shortened, and what to do next where that is known."""
+"""libvirt's errors in our own: its words, shortened, and what to do next where that is known.
+
+Why a host cannot be reached is told in a category only: libvirt's words for it hold addresses and paths of
+the site, and go to the log and to the site's own people.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
@@ -31,6 +36,18 @@ _HINTS: tuple[tuple[str, str], ...] = (
      "QEMU works on something else or hangs; if it is shown as hung, `power.off` ends it."),
     (r"authentication (failed|unavailable|cancelled)|polkit|access denied",
      "airboss's account must be in the group libvirt on the host."),
+)  # fmt: skip
+
+_log = logging.getLogger(__name__)
+
+_CATEGORIES: tuple[tuple[str, str], ...] = (
+    (r"does not answer|stopped answering|[Tt]imed out|keepalive", "libvirtd does not answer"),
+    (r"authentication|polkit|access denied|[Pp]ermission denied|Host key verification",
+     "it does not let airboss in"),
+    (r"unable to connect|Failed to connect|[Cc]annot connect|refused|[Nn]o route|resolve|No such file",
+     "it cannot be reached"),
+    (r"closed|reset|End of file|Broken pipe|Cannot (recv|write)|connection failed|connection was lost",
+     "it closed the connection"),
 )  # fmt: skip
 
 _UNREACHABLE_DOMAINS = {libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE}
@@ -65,6 +82,21 @@ def hint(text: str) -> str:
     return next((advice for pattern, advice in _HINTS if re.search(pattern, text)), "")
 
 
+def category(text: str) -> str:
+    """Why a host does not serve, without anything that is the site's own: addresses, paths, accounts."""
+    return next((words for pattern, words in _CATEGORIES if re.search(pattern, text)), "it cannot be reached")
+
+
+def unreachable(error: BaseException, doing: str, host: str) -> UnreachableError:
+    """The error of a host that was lost, or to which no connection opens; libvirt's words are logged."""
+    said = words(error)
+    _log.warning("host %s: %s failed: %s", host, doing, said)
+    return UnreachableError(
+        f"{doing} failed: host {host}: {category(said)}",
+        hint(said) or "airboss reconnects by itself; ask again once the host is up.",
+    )
+
+
 def is_code(error: BaseException, *codes: int) -> bool:
     """Whether it is a libvirt error of one of these codes (VIR_ERR_…)."""
     return isinstance(error, libvirt.libvirtError) and error.get_error_code() in codes
@@ -92,10 +124,7 @@ def translate(error: BaseException, doing: str, host: str) -> PilotError:
         return BackendError(f"{doing} failed: {type(error).__name__}: {error}")
     said = words(error)
     if is_lost(error):
-        return UnreachableError(
-            f"{doing} failed: the connection to host {host} was lost ({said})",
-            "airboss reconnects by itself; ask again once the host is up.",
-        )
+        return unreachable(error, doing, host)
     if is_code(error, libvirt.VIR_ERR_NO_DOMAIN):
         return BackendError(f"{doing} failed: it is no longer on host {host}", "Was it moved or removed?")
     if is_code(error, libvirt.VIR_ERR_OPERATION_TIMEOUT):

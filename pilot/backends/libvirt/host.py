@@ -1,8 +1,8 @@
 """The watch of one host: connection, events, inventory; what is lost is found again.
 
-The connection carries the events; calls that read go through it too, by the lanes of this watch, which
-open further connections only if one domain's lock holds them up (libvirtd keeps it while it ends a hung
-QEMU). Whatever a call meets, events go on.
+One connection carries the events, and a question every second whether it lives. Calls that read go by
+lanes of their own: one domain's lock can hold them up (libvirtd keeps it while it ends a hung QEMU, and a
+listing waits for every domain's). Whatever a call meets, events go on.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pilot.backends.libvirt import connection, reading
 from pilot.backends.libvirt.connection import Connection
 from pilot.backends.libvirt.domains import Domains, Seen
 from pilot.backends.libvirt.events import Changed, Event, Events, Lifecycle
-from pilot.backends.libvirt.faults import hint, words
+from pilot.backends.libvirt.faults import category, hint, words
 from pilot.backends.libvirt.lane import Lanes
 from pilot.backends.libvirt.settings import HostAddress, Settings
-from pilot.errors import PilotError, UnreachableError
+from pilot.errors import DeadlineError, PilotError, UnreachableError
 from pilot.records import Host, HostState, Node
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,8 @@ class HostWatch:
             seconds = max(0, self._clock() - self.record.since)
             raise UnreachableError(
                 f"{doing} failed: host {self.address.name} has been {self.record.state} for {seconds:.0f} s"
-                + (f" ({self.record.detail})" if self.record.detail else ""),
-                hint(self.record.detail) or "airboss reconnects by itself; look at libvirtd on that host.",
+                + (f": {self.record.detail}" if self.record.detail else ""),
+                hint(self.record.words) or "airboss reconnects by itself; look at libvirtd on that host.",
             )
 
     def hung(self, uuid: str, milliseconds: int | None) -> None:
@@ -103,21 +103,23 @@ class HostWatch:
     async def _session(self) -> str | None:
         """Connect, and watch until it is lost; gives why it did not come up, or None if it did."""
         try:
-            opened = await self._open()
+            opened = await connection.open_patiently(
+                self.address.uri, self._settings.open_deadline, lambda: self._down(connection.SILENT)
+            )
         except Exception as error:
             self._down(words(error))
-            return self.record.detail
+            return self.record.words
         loop = asyncio.get_running_loop()
         lost: asyncio.Future[str] = loop.create_future()
         events = Events(loop, self._take, self._overflowed)
         opened.on_lost(lambda why: _settle_soon(loop, lost, why))
-        lanes = Lanes(
-            self.address.name, self.address.uri, purpose="watch", spare=3, first=opened,
-            open_deadline=self._settings.open_deadline,
-        )  # fmt: skip
+        name, uri, wait = self.address.name, self.address.uri, self._settings.open_deadline
+        # Nothing else may keep the question whether this very connection lives waiting.
+        line = Lanes(name, uri, purpose="events", spare=0, first=opened)
+        lanes = Lanes(name, uri, purpose="watch", spare=3, open_deadline=wait)
         work: asyncio.Task[None] | None = None
         try:
-            work = asyncio.create_task(self._work(lanes, events, opened))
+            work = asyncio.create_task(self._work(line, lanes, events, opened))
             await asyncio.wait((work, lost), return_when=asyncio.FIRST_COMPLETED)
             if lost.done():
                 why = lost.result()
@@ -133,34 +135,14 @@ class HostWatch:
                 work.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await work
-            lanes.close(f"the connection to host {self.address.name} was lost")
+            for some in (line, lanes):
+                some.close(f"the connection to host {name} was lost")
             _let_go(events, opened)
 
-    async def _open(self) -> Connection:
-        """Wait for a connection for as long as it takes, saying so when that is too long.
-
-        A daemon that accepts and stays silent is not asked a second time before a minute is over: the
-        first attempt succeeds, or fails, as soon as it comes to itself.
-        """
-        future = connection.open_in_thread(self.address.uri)
-        try:
-            async with asyncio.timeout(self._settings.open_deadline):
-                return await asyncio.shield(future)
-        except TimeoutError:
-            self._down("libvirtd accepts connections but does not answer")
-        except asyncio.CancelledError:
-            future.cancel()
-            raise
-        try:
-            async with asyncio.timeout(60):
-                return await future
-        except TimeoutError:
-            raise UnreachableError("libvirtd accepts connections but does not answer") from None
-
-    async def _work(self, lanes: Lanes, events: Events, opened: Connection) -> None:
+    async def _work(self, line: Lanes, lanes: Lanes, events: Events, opened: Connection) -> None:
         query = self._settings.query
-        await lanes.call("asking for events", lambda raw: events.register(raw, opened.kind), query)
-        library, hypervisor = await lanes.call("asking for versions", reading.about, query)
+        await line.call("asking for events", lambda raw: events.register(raw, opened.kind), query)
+        library, hypervisor = await line.call("asking for versions", reading.about, query)
         self.kind = opened.kind
         await self._load(lanes)
         self.lanes = lanes
@@ -169,13 +151,16 @@ class HostWatch:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(lanes, group))
             group.create_task(self._heal(lanes))
-            group.create_task(self._beat(lanes))
+            group.create_task(self._beat(line))
 
-    async def _beat(self, lanes: Lanes) -> None:
+    async def _beat(self, line: Lanes) -> None:
         """Ask, again and again, whether libvirtd lives; raises UnreachableError once it does not."""
         while True:
             await asyncio.sleep(self._settings.beat)
-            await lanes.beat(self._settings.silent)
+            try:
+                await line.call("asking", lambda raw: raw.getLibVersion(), self._settings.silent)
+            except DeadlineError:
+                raise UnreachableError("libvirtd stopped answering") from None
 
     async def _heal(self, lanes: Lanes) -> None:
         """Read states now and then, and everything more rarely, in case an event went missing."""
@@ -284,16 +269,22 @@ class HostWatch:
             self._host_is("down", why)
             if nodes := self.domains.stale(self.record.since):
                 self._tell_nodes(self, nodes)
-        elif self.record.detail != why:
+        elif self.record.words != why:
             self._host_is("down", why)
 
-    def _host_is(self, state: HostState, detail: str, library: str = "", hypervisor: str = "") -> None:
+    def _host_is(self, state: HostState, why: str, library: str = "", hypervisor: str = "") -> None:
         old = self.record
         self.record = Host(
-            old.id, old.name, old.uri, state,
-            old.since if old.state == state else self._clock(),
-            detail, library or old.libvirt, hypervisor or old.hypervisor,
-        )  # fmt: skip
+            old.id,
+            name=old.name,
+            uri=old.uri,
+            state=state,
+            since=old.since if old.state == state else self._clock(),
+            detail=category(why) if why else "",
+            words=why,
+            libvirt=library or old.libvirt,
+            hypervisor=hypervisor or old.hypervisor,
+        )
         self._tell_host(self.record)
 
 

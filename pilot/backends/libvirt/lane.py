@@ -17,28 +17,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from pilot.backends.libvirt.calls import Call, exhausted, fail, mute, overdue, settle
 from pilot.backends.libvirt.connection import Connection, open_blocking
-from pilot.backends.libvirt.faults import translate
+from pilot.backends.libvirt.faults import unreachable
 from pilot.errors import BusyError, DeadlineError, PilotError, UnreachableError
 
 T = TypeVar("T")
 QUEUE_LIMIT = 16_384
-
-
-class Call:
-    """One call: waiting, running, or over."""
-
-    __slots__ = ("deadline", "doing", "function", "future", "queued", "started")
-
-    def __init__(
-        self, doing: str, function: Callable[[Connection], Any], deadline: float, future: asyncio.Future[Any]
-    ) -> None:
-        self.doing = doing
-        self.function = function
-        self.deadline = deadline
-        self.future = future
-        self.queued = time.monotonic()
-        self.started = 0.0
 
 
 class Lane:
@@ -144,18 +129,6 @@ class Lanes:
             if not self._closed and not any(not lane.retired for lane in self._lanes):
                 self._add()
 
-    async def beat(self, seconds: float) -> None:
-        """Make sure that the host answers within some seconds.
-
-        Raises:
-            UnreachableError: it does not.
-        """
-        try:
-            async with asyncio.timeout(seconds):
-                await self.call("asking whether it lives", lambda raw: raw.getLibVersion(), seconds)
-        except (TimeoutError, DeadlineError):
-            raise UnreachableError("libvirtd stopped answering") from None
-
     def drop(self, why: str) -> None:
         """The host does not answer: let go of every connection to it, and of the calls on them."""
         with self._ready:
@@ -165,9 +138,9 @@ class Lanes:
             running = [lane.running for lane in self._lanes if lane.running is not None]
             self._ready.notify_all()
         for call in pending:
-            _fail(call, UnreachableError(f"{call.doing} was not tried: {why}"))
+            fail(call, UnreachableError(f"{call.doing} was not tried: {why}"))
         for call in running:
-            _fail(call, DeadlineError(f"{call.doing}: {why}", "It may still take effect."))
+            fail(call, DeadlineError(f"{call.doing}: {why}", "It may still take effect."))
 
     def close(self, why: str) -> list[threading.Thread]:
         """Refuse what waits and what may still come, and let the connections go.
@@ -188,7 +161,7 @@ class Lanes:
                     closing.append(lane.connection)
             self._ready.notify_all()
         for call in (*pending, *running):
-            _fail(call, UnreachableError(f"{call.doing} failed: {why}"))
+            fail(call, UnreachableError(f"{call.doing} failed: {why}"))
         threads = [threading.Thread(target=connection.close, daemon=True) for connection in closing]
         for thread in threads:
             thread.start()
@@ -238,49 +211,32 @@ class Lanes:
                 call = lane.running
                 if call is not None and now - call.started > call.deadline and not call.future.done():
                     lane.retired = True
-                    late.append((call, self._overdue(call)))
+                    late.append((call, overdue(call, self._host)))
                 if lane.opening_since and now - lane.opening_since > 60:
                     lane.retired = True
             self._ready.notify_all()
             usable = [lane for lane in self._lanes if not lane.retired]
-            mute = usable and all(
+            silent = usable and all(
                 lane.opening_since and now - lane.opening_since > self._open_deadline for lane in usable
             )
             if self._pending:
                 self._staff(now)
-                if mute:
-                    late += [(call, self._mute(call)) for call in self._take_all()]
+                if silent:
+                    late += [(call, mute(call, self._host)) for call in self._take_all()]
                 elif all(lane.retired for lane in self._lanes):
-                    late += [(call, self._exhausted(call)) for call in self._take_all()]
+                    late += [
+                        (call, exhausted(call, self._host, len(self._lanes))) for call in self._take_all()
+                    ]
             busy = bool(self._pending) or any(
                 lane.running is not None and not lane.running.future.done() for lane in self._lanes
             )
         for call, error in late:
-            _fail(call, error)
+            fail(call, error)
         self._timer = self._loop.call_later(0.1, self._check) if busy else None
 
     def _take_all(self) -> list[Call]:
         taken, self._pending = list(self._pending), deque()
         return taken
-
-    def _overdue(self, call: Call) -> PilotError:
-        return DeadlineError(
-            f"{call.doing}: libvirt on host {self._host} has not answered for {call.deadline:g} s",
-            "It may still take effect. If the node is shown as hung, `power.off` ends it.",
-        )
-
-    def _mute(self, call: Call) -> PilotError:
-        return UnreachableError(
-            f"{call.doing} failed: host {self._host} accepts connections but its libvirtd does not answer",
-            "Look at libvirtd on that host.",
-        )
-
-    def _exhausted(self, call: Call) -> PilotError:
-        return BusyError(
-            f"{call.doing} was not tried: {len(self._lanes)} connections to host {self._host} are held by "
-            "calls that do not come back",
-            "Turn off the nodes shown as hung there, or look at libvirtd on that host.",
-        )
 
     # --- in the threads -------------------------------------------------------------------------
 
@@ -296,7 +252,7 @@ class Lanes:
                 error = failure
             with self._ready:
                 lane.running = None
-            self._post(_settle, call, result, error)
+            self._post(settle, call, result, error)
             del call, result, error
         with self._ready:
             lane.staffed = False
@@ -315,7 +271,7 @@ class Lanes:
                 others = any(not other.retired for other in self._lanes)
                 refused = [] if others else self._take_all()
             for call in refused:
-                self._post(_fail, call, translate(failure, call.doing, self._host))
+                self._post(fail, call, unreachable(failure, call.doing, self._host))
             return False
         raw = connection.raw
         connection.on_lost(lambda why: self._retire(lane, raw, why))
@@ -355,17 +311,3 @@ class Lanes:
         # A loop that ended meanwhile refuses: nobody waits any more.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function, *args)
-
-
-def _settle(call: Call, result: Any, error: BaseException | None) -> None:
-    if call.future.done():
-        return
-    if error is None:
-        call.future.set_result(result)
-    else:
-        call.future.set_exception(error)
-
-
-def _fail(call: Call, error: PilotError) -> None:
-    if not call.future.done():
-        call.future.set_exception(error)

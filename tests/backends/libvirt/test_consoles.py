@@ -13,7 +13,7 @@ import pytest
 
 from pilot.backends.libvirt.membership import Membership, set_membership
 from pilot.demo.hypervisor import PrivateHost
-from pilot.errors import BackendError, DeadlineError
+from pilot.errors import BackendError, BusyError, DeadlineError
 from tests.backends.libvirt import tiny_guest
 from tests.backends.libvirt.conftest import Rig, Screen, Tiny
 from tests.support.waiting import until
@@ -191,5 +191,9 @@ async def test_a_hung_vm_being_ended_delays_no_other_console(running: tuple[Rig,
     await screen.type(b"?")
     await screen.shows(b"?")
     assert time.monotonic() - began < 1
+    with pytest.raises(BusyError, match="at work on it"):
+        await r.console("vm-1")
+    await screen.type(b"!")
+    await screen.shows(b"!", 1)
     vms.signal("vm-1", signal.SIGCONT)
     await ending

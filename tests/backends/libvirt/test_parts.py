@@ -95,6 +95,9 @@ def test_errors_lose_the_noise_and_gain_a_hint() -> None:
     assert "host-1" in lost.message
     assert translate(lost, "x", "y") is lost
     assert hint("nothing that is known") == ""
+    away = "Failed to connect socket to '/run/vm/libvirt-sock': No such file or directory"
+    told = translate(libvirt.libvirtError(away), "resetting", "host-1")
+    assert told.message == "resetting failed: host host-1: it cannot be reached"
     assert len(translate(libvirt.libvirtError("x\x1b[2J" * 200), "a", "b").message) < 400
 
 
@@ -166,7 +169,7 @@ async def test_a_connection_that_cannot_be_opened_tells_all_who_wait() -> None:
         *(here.call("turning on a", lambda raw: raw.getType(), 5) for _ in range(5)), return_exceptions=True
     )
     assert all(isinstance(error, UnreachableError) for error in told)
-    assert "/nowhere/socket" in str(told[0])
+    assert str(told[0]) == "turning on a failed: host h: it cannot be reached"
     here.close("over")
 
 
