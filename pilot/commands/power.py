@@ -127,6 +127,10 @@ class Power:
     def _tell(self, outcomes: Sequence[Outcome]) -> None:
         from pilot.render.outcomes import hints, outcome_table
 
+        if self._reply is not None and not self._reply.receipt:
+            self._talk.say(
+                "No receipt: airboss's disk has not taken the outcome. Tell the site's admin.", "bad"
+            )
         if self._talk.json:
             from pilot.commands.as_json import outcome_json
             from pilot.link.receipts import as_json

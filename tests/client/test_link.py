@@ -93,8 +93,6 @@ async def test_a_refusal_is_the_error_that_airboss_meant(airboss: StandIn, conne
 
 
 def _tampered(reply: wire.Reply, airboss: StandIn, kind: str) -> wire.Reply:
-    if kind == "none":
-        return wire.Reply(reply.outcomes)
     if kind == "bit":
         return msgspec.structs.replace(reply, receipt=reply.receipt.replace(b'"done"', b'"fail"'))
     if kind == "outcomes":
@@ -113,9 +111,22 @@ def _tampered(reply: wire.Reply, airboss: StandIn, kind: str) -> wire.Reply:
     return msgspec.structs.replace(reply, receipt=raw, receipt_signature=sshsig.make(key, raw, namespace))
 
 
-@pytest.mark.parametrize(
-    "kind", ["none", "bit", "outcomes", "request", "airboss", "namespace", "key", "garbage"]
-)
+async def test_a_reply_without_a_receipt_is_told_as_it_is_and_nothing_is_kept(
+    airboss: StandIn, connect: Connect, user: User
+) -> None:
+    async def silent(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        channel.send(wire.Reply(airboss.outcomes(body)))
+
+    airboss.on_request = silent
+    link = await connect()
+    reply = await link.call("power.on", "vc1", ["compute-0-0"])
+    assert reply.outcomes
+    assert not reply.receipt
+    assert not (user.config / "state" / "receipts.jsonl").exists()
+    await link.close()
+
+
+@pytest.mark.parametrize("kind", ["bit", "outcomes", "request", "airboss", "namespace", "key", "garbage"])
 async def test_a_wrong_receipt_is_loud_and_not_kept(
     airboss: StandIn, connect: Connect, user: User, kind: str
 ) -> None:

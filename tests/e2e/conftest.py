@@ -40,9 +40,16 @@ async def make_site(short_folder: Path, hosts: Callable[..., PrivateHost]) -> As
     """`await make_site(hosts=2)`: an airboss that serves, over so many fresh hosts."""
     made: list[Airboss] = []
 
-    async def make(count: int = 1, extra: str = "", more: dict[str, str] | None = None) -> Site:
+    async def make(
+        count: int = 1,
+        extra: str = "",
+        more: dict[str, str] | None = None,
+        prepare: Callable[[Path], None] = lambda _state: None,
+    ) -> Site:
         fleet = [hosts(f"vm-container-0-{i}") for i in range(count)]
         folder = Path(tempfile.mkdtemp(prefix="a", dir=short_folder))
+        (folder / "state").mkdir(mode=0o700)
+        prepare(folder / "state")
         airboss = Airboss(folder, {host.name: host.uri for host in fleet} | (more or {}), extra)
         made.append(airboss)
         return await Site(airboss, fleet).up()

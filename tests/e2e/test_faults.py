@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import libvirt
 import pytest
 
+from pilot.errors import PilotError
 from pilot.link.link import Link
 from pilot.records import Host
 from pilot.store import Store
@@ -242,3 +245,55 @@ async def test_sigterm_ends_airboss_in_order_and_leaves_vms_alone(site: Site, ad
     await act(ada, "on", "compute-0-0")
     assert await site.airboss.stop() == 0
     assert site.vms[0].state == libvirt.VIR_DOMAIN_RUNNING
+
+
+async def test_a_full_disk_refuses_in_words_does_nothing_and_recovers(
+    make_site: MakeSite, nodes: Callable[..., list[Vm]]
+) -> None:
+    mounted: list[Path] = []
+
+    def small(state: Path) -> None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(state)], check=True, timeout=10)
+        mounted.append(state)
+
+    try:
+        site = await make_site(1, prepare=small)
+        (vm,) = nodes(site.hosts[0], "vc1", 1)
+        async with await site.ada.link() as link:
+
+            async def known() -> bool:
+                return len(await nodes_of(link)) == 1
+
+            await until(known)
+            await act(link, "on", "compute-0-0")
+            ballast = mounted[0] / "ballast"
+            with ballast.open("wb", buffering=0) as file, suppress(OSError):
+                while True:
+                    file.write(b"x" * 4096)
+
+            async def refused() -> PilotError | None:
+                try:
+                    await act(link, "pause", "compute-0-0")
+                    await act(link, "resume", "compute-0-0")
+                except PilotError as error:
+                    return error
+                return None
+
+            full = await until(refused, 30, "the full disk is said")
+            assert full.code == "storage"
+            assert "full" in full.message
+            assert full.hint
+            assert vm.state in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_PAUSED)
+            before = vm.state
+            with pytest.raises(PilotError, match="full"):
+                await act(link, "off", "compute-0-0")
+            assert vm.state == before
+            assert (await nodes_of(link))["compute-0-0"].state in ("on", "paused")
+            ballast.unlink()
+            (off,) = await act(link, "off", "compute-0-0")
+            assert off.result == "done"
+        await site.airboss.admin("journal", "verify")
+        await site.airboss.stop()
+    finally:
+        for state in mounted:
+            await asyncio.to_thread(subprocess.run, ["umount", "-l", str(state)], check=True, timeout=10)

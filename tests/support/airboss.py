@@ -95,7 +95,7 @@ class Airboss:
         lines = [f'[site]\nname = "test"\nlisten = ["127.0.0.1:{self.port}"]\nstate = "{self.state}"']
         lines += [f'[[host]]\nname = "{name}"\nuri = "{uri}"' for name, uri in hosts.items()]
         self.config.write_text("\n".join([*lines, extra, ""]))
-        self.state.mkdir(mode=0o700)
+        self.state.mkdir(mode=0o700, exist_ok=True)
         self.editor = Editor(
             Database.open(load_settings(self.config).database_url), Actor("tests", os.getuid())
         )
