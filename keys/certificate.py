@@ -56,6 +56,7 @@ def is_certificate(blob: bytes) -> bool:
         return False
 
 
+@lru_cache(maxsize=256)
 def parse_certificate(blob: bytes) -> Certificate:
     """A certificate from its blob. Its signature is not checked yet.
 

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from keys import signers, sshsig
 from pilot.agent.policy import role_in
-from pilot.agent.registry import Snapshot
+from pilot.agent.registry import SignerEntry, Snapshot
 from pilot.agent.seqwindow import SeqWindow
 from pilot.records import Grant, Role
-from pilot.wire import CHALLENGE_BYTES
+from pilot.wire import CHALLENGE_BYTES, REQUEST_NAMESPACE
 
 
 class Registrar(Protocol):
@@ -26,10 +26,10 @@ class Registrar(Protocol):
 
 
 class Caller:
-    """A connection that a known key authenticated.
+    """A connection that a known key or certificate authenticated.
 
-    Its grants are looked up at each use, so that a key that was removed, revoked or has expired is refused
-    from that moment on.
+    Its grants are looked up at each use, so that what was removed, revoked or has expired is refused from
+    that moment on.
     """
 
     def __init__(
@@ -37,41 +37,72 @@ class Caller:
         registry: Registrar,
         clock: Callable[[], float],
         *,
-        key_blob: bytes,
-        authority: bytes | None,
+        public_blob: bytes,
         username: str,
         address: str,
     ) -> None:
-        """With a certificate, `authority` is the bare key that signed it and `key_blob` is empty."""
+        """`public_blob` is the plain key or the certificate; `username` is a certificate's principal.
+
+        Raises:
+            BadKeyError: the blob is a certificate in bad form.
+        """
         self._registry = registry
         self._clock = clock
-        self._key_blob = key_blob
-        self._authority = authority
+        self.public_blob = public_blob
+        self.authority = signers.certificate_authority(public_blob)
+        """The bare key that signed the certificate; None for a plain key."""
         self.username = username
         self.address = address
-        self.fingerprint = sshsig.fingerprint(authority or key_blob)
+        self.fingerprint = sshsig.fingerprint(self.authority or public_blob)
+        """The key that the admin bound: for a certificate, its authority's."""
+        self.holder = self.fingerprint if self.authority is None else f"{self.fingerprint} {username}"
+        """Whose share of the limits is used: one signer's, whatever certificates they show."""
         self.challenge = secrets.token_hex(CHALLENGE_BYTES)
         self.window = SeqWindow()
         self.refusals = 0
         self._principal = ""
+        self._judged: Snapshot | None = None
+        self._revoked: str | None = None
 
     def entries(self) -> list[tuple[str, Grant]]:
         """Principal and grant of each entry that holds for this connection now."""
-        snapshot = self._registry.snapshot
-        now = self._clock()
-        if self._registry.revoked(self._authority or self._key_blob) is not None:
+        if self._revocation() is not None:
             return []
-        if self._authority is not None:
-            return [
-                (self.username, Grant(entry.cluster, entry.role))
-                for entry in snapshot.authorities(self._authority)
-                if signers.in_force(entry.line, now) and signers.principal_fits(entry.line, self.username)
-            ]
         return [
-            (entry.principal, Grant(entry.cluster, entry.role))
-            for entry in snapshot.by_key(self._key_blob)
-            if signers.in_force(entry.line, now)
+            (entry.principal if self.authority is None else self.username, Grant(entry.cluster, entry.role))
+            for entry in self._bound()
+            if self._reason(entry) is None
         ]
+
+    def refusal(self) -> str | None:
+        """Why nothing is granted now, in words for a log; None if something is."""
+        reason: str | None = self._revocation()
+        if reason is not None:
+            return reason
+        reason = "nobody has bound it here"
+        for entry in self._bound():
+            reason = self._reason(entry)
+            if reason is None:
+                break
+        return reason
+
+    def _bound(self) -> tuple[SignerEntry, ...]:
+        snapshot = self._registry.snapshot
+        if self.authority is None:
+            return snapshot.by_key(self.public_blob)
+        return snapshot.authorities(self.authority)
+
+    def _reason(self, entry: SignerEntry) -> str | None:
+        principal = None if self.authority is None else self.username
+        return signers.accepts(entry.line, self.public_blob, REQUEST_NAMESPACE, self._clock(), principal)
+
+    def _revocation(self) -> str | None:
+        """Looked up once for each snapshot, which holds the list: this is asked for at every change."""
+        snapshot = self._registry.snapshot
+        if snapshot is not self._judged:
+            self._revoked = self._registry.revoked(self.public_blob)
+            self._judged = snapshot
+        return self._revoked
 
     def grants(self) -> tuple[Grant, ...]:
         """What the signer may do now; empty if nothing any more."""
@@ -89,22 +120,9 @@ class Caller:
         """The role in a cluster now."""
         return role_in(self.grants(), cluster)
 
-    def is_key_of(self, signature: sshsig.Signature, namespace: str) -> str | None:
-        """Why a request's signature is not by the key that authenticated this connection; None if it is."""
-        if self._authority is None:
-            if signature.public_blob != self._key_blob:
-                return "signed with another key than the one that authenticated this connection"
-            return None
-        if signers.certificate_authority(signature.public_blob) != self._authority:
-            return "not signed with a certificate of the authority that authenticated this connection"
-        revoked = self._registry.revoked(signature.public_blob)
-        if revoked is not None:
-            return revoked
-        reason: str | None = "its authority is not known here any more"
-        for entry in self._registry.snapshot.authorities(self._authority):
-            reason = signers.accepts(
-                entry.line, signature.public_blob, namespace, self._clock(), self.username
-            )
-            if reason is None:
-                break
-        return reason
+    def is_key_of(self, signature: sshsig.Signature) -> str | None:
+        """Why a request's signature is not by what authenticated this connection; None if it is."""
+        if signature.public_blob != self.public_blob:
+            return "signed with another key or certificate than the one that authenticated this connection"
+        reason = self.refusal()
+        return None if reason is None else f"signed with what is not entitled any more: {reason}"

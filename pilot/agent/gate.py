@@ -43,7 +43,7 @@ def check(request: wire.Request, caller: Caller, airboss: str) -> Asked:
     """
     try:
         signature = sshsig.parse(request.signature)
-        reason = caller.is_key_of(signature, wire.REQUEST_NAMESPACE)
+        reason = caller.is_key_of(signature)
         if reason is not None:
             raise SignatureRefusedError(f"the request is {reason}", _AGAIN)
         sshsig.check(signature, request.body, wire.REQUEST_NAMESPACE)

@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 import asyncssh
 
-from keys import publickey, sshsig
-from keys.errors import BadKeyError
 from pilot.agent.caller import Caller, Registrar
+from pilot.agent.login import Login
 from pilot.agent.service import Service
 from pilot.agent.session import Session
 from pilot.agent.settings import Limits
@@ -22,8 +21,6 @@ _log = logging.getLogger(__name__)
 
 _WINDOW = 4 * MAX_CLIENT_FRAME
 """Bytes a client may send on a channel before they are handled."""
-_MAX_KEYS_TRIED = 24
-"""Public keys a connection may try before it is closed: an agent holds fewer."""
 
 
 class Doors:
@@ -68,11 +65,8 @@ class Door(asyncssh.SSHServer):
         self._conn: asyncssh.SSHServerConnection | None = None
         self._address = ""
         self._stranger = False
-        self._tried = 0
         self._channels = 0
-        self._username = ""
-        self._authority: bytes | None = None
-        self._key: bytes = b""
+        self._login: Login | None = None
         self._grants: tuple[Grant, ...] = ()
         self.caller: Caller | None = None
 
@@ -96,6 +90,8 @@ class Door(asyncssh.SSHServer):
         self._stranger = True
         doors.strangers[self._address] += 1
         doors.open.add(self)
+        self._login = Login(doors.registry, doors.clock, self._address)
+        self._login.guard(conn)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -135,7 +131,6 @@ class Door(asyncssh.SSHServer):
 
     def begin_auth(self, username: str) -> bool:
         """Every user authenticates."""
-        self._username = username
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -143,57 +138,29 @@ class Door(asyncssh.SSHServer):
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """Whether this key is entitled to anything now. The last key accepted is the one that signed."""
-        blob = key.public_data
-        self._caller_from(username, blob, None)
-        try:
-            publickey.require_sound(publickey.parse_public_blob(blob))
-        except BadKeyError as error:
-            _log.info("weak key from=%s: %s", self._address, error)
-            return False
-        return self._entitled(sshsig.fingerprint(blob))
+        """Whether this key is entitled to anything now: `Login` has judged it."""
+        return self._login is not None and self._login.is_key(key)
 
     def validate_ca_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """Whether certificates of this authority are entitled to anything for this user name now."""
-        self._caller_from(username, b"", key.public_data)
-        return self._entitled(f"authority {sshsig.fingerprint(key.public_data)}")
-
-    def _caller_from(self, username: str, key_blob: bytes, authority: bytes | None) -> None:
-        self.caller = Caller(
-            self._doors.registry,
-            self._doors.clock,
-            key_blob=key_blob,
-            authority=authority,
-            username=username,
-            address=self._address,
-        )
-
-    def _entitled(self, what: str) -> bool:
-        assert self.caller is not None
-        self._tried += 1
-        if self._tried > _MAX_KEYS_TRIED:
-            self.disconnect("too many keys tried")
-            return False
-        if self.caller.grants():
-            return True
-        _log.info("unknown key from=%s user=%s key=%s", self._address, plain(self._username, 40), what)
-        self.caller = None
-        return False
+        """Whether this authority's certificate is entitled to anything now: `Login` has judged it."""
+        return self._login is not None and self._login.is_authority(key)
 
     def auth_completed(self) -> None:
-        """The signature of the key that was validated last holds."""
+        """The signature of a key holds. Only from here on is this connection anybody's."""
         self._known()
-        assert self.caller is not None
         assert self._conn is not None
         without_ignores(self._conn)
-        self._grants = self.caller.grants()
+        caller = self._login.proved if self._login is not None else None
+        if caller is None:
+            _log.error("cut from=%s: it authenticated without being judged", self._address)
+            self.disconnect("airboss failed inside")
+            return
+        self.caller = caller
+        self._grants = caller.grants()
         same = sum(
-            door.caller is not None and door.caller.fingerprint == self.caller.fingerprint
-            for door in self._doors.open
+            door.caller is not None and door.caller.holder == caller.holder for door in self._doors.open
         )
-        _log.info(
-            "login principal=%s from=%s key=%s", self.caller.principal, self._address, self.caller.fingerprint
-        )
+        _log.info("login principal=%s from=%s key=%s", caller.principal, self._address, caller.fingerprint)
         if same > self._doors.limits.connections_per_key:
             self.disconnect(f"more than {self._doors.limits.connections_per_key} connections with one key")
 
