@@ -10,7 +10,7 @@ modes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pilot.agent.consoles.rendition import PLAIN, Rendition
 
@@ -113,44 +113,6 @@ class Modes:
         elif self.full_screen:
             out += BOTTOM
         return bytes(out)
-
-    def switched(self, numbers: bytes, on: bool) -> Modes:
-        """These modes after private modes were set or reset."""
-        modes = self
-        for number in numbers.split(b";"):
-            mode = int(number) if number.isdigit() and len(number) < 6 else -1
-            if mode in SWITCHES:
-                away = on != (mode in ON_AT_REST)
-                changed = modes.changed | {mode} if away else modes.changed - {mode}
-                modes = replace(modes, changed=changed)
-            elif mode in MOUSE:
-                modes = replace(modes, mouse=mode if on else 0)
-            elif mode in ALTERNATE:
-                modes = replace(modes, alternate=mode if on else 0)
-            elif mode == 66:
-                modes = replace(modes, keypad=on)
-        return modes
-
-    def soft_reset(self) -> Modes:
-        """These modes after DECSTR, which leaves the screen, the mouse and autowrap alone."""
-        return Modes(
-            alternate=self.alternate,
-            changed=self.changed - {1, 6, 25},
-            mouse=self.mouse,
-            newline=self.newline,
-            style=self.style,
-        )
-
-    def with_pen_of(self, saved: Modes | None) -> Modes:
-        """These modes after the saved cursor was restored, which brings the pen and origin mode back."""
-        saved = saved or AT_REST
-        return replace(
-            self,
-            changed=self.changed - {6} | saved.changed & {6},
-            charsets=saved.charsets,
-            shift=saved.shift,
-            rendition=saved.rendition,
-        )
 
 
 AT_REST = Modes()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-_LONGEST = 16
-"""Sequences kept as they came before they are boiled down."""
+from functools import lru_cache
+
+_LONGEST = 256
+"""Bytes of parameters that are read; no terminal takes as many."""
+_LONGEST_CODE = 32
+_CACHED = 1024
 
 _ATTRIBUTES = {
     **{str(code).encode(): "font" for code in range(10, 20)},
@@ -16,25 +20,25 @@ _ATTRIBUTES = {
 _ENDS = {
     b"10": ("font",), b"22": ("bold", "dim"), b"23": ("italic",), b"24": ("underline",), b"25": ("blink",),
     b"27": ("inverse",), b"28": ("hidden",), b"29": ("struck",), b"39": ("ink",), b"49": ("paper",),
-    b"54": ("frame",), b"55": ("overline",), b"59": ("line",),
+    b"54": ("frame",), b"55": ("overline",), b"59": ("line",), b"4:0": ("underline",),
 }  # fmt: skip
 _COLOURS = {b"38": "ink", b"48": "paper", b"58": "line"}
 
+Attributes = dict[str, bytes]
+"""What is in force: the parameters that set each attribute, oldest first."""
+
 
 class Rendition(tuple[bytes, ...]):
-    """The parameters of the SGR sequences since the last reset, oldest first. Empty: as at rest."""
+    """The parameters in force, one an attribute, oldest first. Empty: as at rest."""
 
     __slots__ = ()
 
-    def after(self, parameters: bytes) -> Rendition:
-        """The rendition after one more SGR sequence."""
-        if parameters in (b"", b"0", b"00"):
-            return PLAIN
-        if parameters.startswith((b"0;", b";")):
-            return Rendition((parameters,))
-        if len(self) < _LONGEST:
-            return Rendition((*self, parameters)) if self[-1:] != (parameters,) else self
-        return Rendition(_boiled_down((*self, parameters)))
+    def attributes(self) -> Attributes:
+        """The same by attribute."""
+        out: Attributes = {}
+        for parameters in self:
+            change(out, parameters)
+        return out
 
     def sequence(self) -> bytes:
         """What sets it on a terminal at rest."""
@@ -44,25 +48,35 @@ class Rendition(tuple[bytes, ...]):
 PLAIN = Rendition()
 
 
-def _boiled_down(sequences: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """One sequence an attribute that is in force."""
-    in_force: dict[str, bytes] = {}
-    for sequence in sequences:
-        codes = sequence.split(b";")
-        at = 0
-        while at < len(codes):
-            code = codes[at].lstrip(b"0") or b"0"
-            kind, _, _ = code.partition(b":")
-            taken = 1
-            if code == b"0":
-                in_force.clear()
-            elif code in _ENDS or code == b"4:0":
-                for name in _ENDS.get(code, ("underline",)):
-                    in_force.pop(name, None)
-            elif code in _COLOURS:
-                taken = {b"5": 3, b"2": 5}.get(codes[at + 1] if at + 1 < len(codes) else b"", 1)
-                in_force[_COLOURS[code]] = b";".join(codes[at : at + taken])
-            elif name := _COLOURS.get(kind, _ATTRIBUTES.get(kind, "")):
-                in_force[name] = code
-            at += taken
-    return tuple(in_force.values())
+def change(attributes: Attributes, parameters: bytes) -> None:
+    """Apply one SGR sequence."""
+    for name, code in _changes(parameters[:_LONGEST]):
+        if code:
+            attributes[name] = code
+        elif name:
+            attributes.pop(name, None)
+        else:
+            attributes.clear()
+
+
+@lru_cache(_CACHED)
+def _changes(parameters: bytes) -> tuple[tuple[str, bytes], ...]:
+    """What a sequence changes, in order: an attribute and its code; no code ends it, no name all of them."""
+    out: list[tuple[str, bytes]] = []
+    codes = parameters.split(b";")
+    at = 0
+    while at < len(codes):
+        code = codes[at].lstrip(b"0") or b"0"
+        kind = code.partition(b":")[0]
+        taken = 1
+        if code == b"0":
+            out = [("", b"")]
+        elif ended := _ENDS.get(code):
+            out += [(name, b"") for name in ended]
+        elif code in _COLOURS:
+            taken = {b"5": 3, b"2": 5}.get(codes[at + 1] if at + 1 < len(codes) else b"", 1)
+            out.append((_COLOURS[code], b";".join(codes[at : at + taken])))
+        elif name := _COLOURS.get(kind, _ATTRIBUTES.get(kind, "")):
+            out.append((name, code))
+        at += taken
+    return tuple((name, code) for name, code in out if len(code) <= _LONGEST_CODE)

@@ -40,7 +40,7 @@ class _Piece(NamedTuple):
 class Ring:
     """Bytes in order of time; the oldest go when there are more than its capacity."""
 
-    __slots__ = ("_capacity", "_piece", "_pieces", "_tail", "_tail_start", "_tracker")
+    __slots__ = ("_before", "_capacity", "_found", "_piece", "_pieces", "_tail", "_tail_start", "_tracker")
 
     def __init__(self, capacity: int = CAPACITY, piece: int = MAX_CONSOLE_CHUNK) -> None:
         """Empty.
@@ -54,8 +54,12 @@ class Ring:
         self._pieces: list[_Piece] = []
         self._tail = bytearray()
         self._tail_start = 0
-        self._tracker = ModeTracker()
+        self._before = ModeTracker()
         """At the tail's beginning."""
+        self._tracker = ModeTracker()
+        """At the end: fed as bytes come, so that sealing a piece is no work that has piled up."""
+        self._found: tuple[int, Entry] | None = None
+        """The entry into a piece, by the piece's beginning: many viewers look for the same."""
 
     @property
     def start(self) -> int:
@@ -74,6 +78,7 @@ class Ring:
             piece = data[taken : taken + self._piece - len(self._tail)]
             taken += len(piece)
             self._tail += piece
+            self._tracker.feed(piece)
             if len(self._tail) == self._piece:
                 self._seal()
         while self._pieces and self.end - self._pieces[0].start - len(self._pieces[0].data) >= self._capacity:
@@ -90,9 +95,7 @@ class Ring:
 
     def state(self) -> ModeTracker:
         """The terminal's modes after all that was printed."""
-        tracker = self._tracker.copy()
-        tracker.feed(bytes(self._tail))
-        return tracker
+        return self._tracker.copy()
 
     def entry(self, back: int | None = None) -> Entry:
         """Where to begin to show everything, or about the last `back` bytes.
@@ -103,9 +106,18 @@ class Ring:
         """
         earliest = self.start if back is None else max(self.start, self.end - back)
         piece = next((piece for piece in self._pieces if piece.start >= earliest), None)
-        start, before = (piece.start, piece.tracker) if piece else (self._tail_start, self._tracker)
+        start, before = (piece.start, piece.tracker) if piece else (self._tail_start, self._before)
         if start == 0:
             return Entry(0, b"")
+        if self._found is not None and self._found[0] == start:
+            return self._found[1]
+        entry = self._look(start, before)
+        if start + _FAR <= self.end:
+            self._found = start, entry
+        return entry
+
+    def _look(self, start: int, before: ModeTracker) -> Entry:
+        """A good place to begin at, soon after a piece's beginning."""
         head = self._head(start, _FAR)
         looks = [(_LINE_END, _NEAR), (_CURSOR_PLACED, _NEAR)]
         if before.modes.full_screen:
@@ -126,11 +138,10 @@ class Ring:
         return bytes(out)
 
     def _seal(self) -> None:
-        before = self._pieces[-1].tracker if self._pieces else None
-        tracker = before if before is not None and before.same(self._tracker) else self._tracker.copy()
         data = bytes(self._tail)
-        self._pieces.append(_Piece(self._tail_start, data, tracker))
-        self._tracker.feed(data)
+        self._pieces.append(_Piece(self._tail_start, data, self._before))
+        if not self._before.same(self._tracker):
+            self._before = self._tracker.copy()
         self._tail_start += len(data)
         self._tail = bytearray()
 

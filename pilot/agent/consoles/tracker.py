@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
+from pilot.agent.consoles.draft import Draft, Pen
 from pilot.agent.consoles.modes import AT_REST, Modes
 
 _ESC, _SHIFT_OUT, _SHIFT_IN = b"\x1b", b"\x0e", b"\x0f"
@@ -15,12 +15,21 @@ _SEQUENCE = re.compile(
     rb"\x1b(?:\[(?:([0-9:;]*)m"
     rb"|([!?]?)([0-9;]*)( ?)([hlpqr]))"
     rb"|([()*+][ -/]?[0-~])"
-    rb"|([78=>cno])"
-    rb"|[]PX^_][^\x07\x18\x1a\x1b]*)"
-    rb"|([\x0e\x0f])"
+    rb"|([78](?:\x1b[78])*+)"
+    rb"|([=>cno])"
+    rb"|[]PX^_][^\x07\x18\x1a\x1b]*+)"
+    rb"|([\x0e\x0f][^\x1b]*+)"
 )
-"""Sequences that change a mode; control strings are matched so that what is in them is not taken for one."""
-_RENDITION, _FINAL, _DESIGNATION, _SINGLE, _SHIFT = 1, 5, 6, 7, 8
+"""Sequences that change a mode; control strings are matched so that what is in them is not taken for one.
+
+What a guest prints for the sake of being slow to follow is taken in runs: saving and restoring the cursor,
+and shifts with the text between them.
+"""
+_RENDITION, _DESIGNATION, _CURSOR, _SINGLE, _SHIFTS = 1, 6, 7, 8, 9
+_PARTS = 2, 3, 4, 5
+_SAVE = 0x37
+_MAX_NUMBERS = 128
+"""Bytes of parameters that are read."""
 
 _BEGUN = re.compile(rb"\x1b(?:\[[0-?]{0,256}[ -/]{0,8}|[ -/]{0,8}|[]PX^_][^\x07\x18\x1a\x1b]*\x1b?)\Z")
 _STRING_BEGUN = re.compile(rb"\x1b[]PX^_][^\x07\x18\x1a\x1b]*\x1b\Z")
@@ -40,7 +49,7 @@ class ModeTracker:
         self.modes: Modes = AT_REST
         self.pending = b""
         """The beginning of a sequence, or of a character, whose end has not come yet."""
-        self._saved: Modes | None = None
+        self._saved: Pen | None = None
         self._in_string = False
         """`pending` is the beginning of a control string of which more has been dropped."""
 
@@ -98,73 +107,57 @@ class ModeTracker:
         return data[:at]
 
     def _sequences(self, data: bytes) -> None:
-        modes = self.modes
-        rendition = modes.rendition
+        draft = Draft(self.modes, self._saved)
         for match in _SEQUENCE.finditer(data):
             kind = match.lastindex
-            if kind == _RENDITION:
-                rendition = rendition.after(match[_RENDITION])
-            elif kind is not None:
-                if rendition is not modes.rendition:
-                    modes = replace(modes, rendition=rendition)
-                modes = self._changed(modes, kind, match)
-                rendition = modes.rendition
-        if rendition is not modes.rendition:
-            modes = replace(modes, rendition=rendition) if rendition != modes.rendition else modes
-        self.modes = modes
+            if kind is not None:
+                _apply(draft, kind, match)
+        self.modes, self._saved = draft.value(), draft.saved
 
-    def _changed(self, modes: Modes, kind: int, match: re.Match[bytes]) -> Modes:
-        if kind == _FINAL:
-            return self._control_sequence(modes, match)
-        if kind == _DESIGNATION:
-            slot = b"()*+".index(match[kind][:1])
-            charsets = list(modes.charsets)
-            charsets[slot] = match[kind][1:]
-            return replace(modes, charsets=(charsets[0], charsets[1], charsets[2], charsets[3]))
-        if kind == _SHIFT:
-            return replace(modes, shift=1 if match[kind] == _SHIFT_OUT else 0)
-        single = match[kind]
-        if single == b"7":
-            self._saved = modes
-            return modes
-        if single == b"8":
-            return modes.with_pen_of(self._saved)
-        if single == b"c":
-            self._saved = None
-            return AT_REST
-        if single in (b"n", b"o"):
-            return replace(modes, shift=2 if single == b"n" else 3)
-        return replace(modes, keypad=single == b"=")
 
-    def _control_sequence(self, modes: Modes, match: re.Match[bytes]) -> Modes:
-        _, mark, numbers, middle, final, *_ = match.groups()
-        if middle:
-            return (
-                replace(modes, style=numbers if numbers not in (b"", b"0") else b"")
-                if final == b"q"
-                else modes
-            )
-        if mark == b"!":
-            return modes.soft_reset() if final == b"p" else modes
-        if final in b"hl":
-            on = final == b"h"
-            if mark == b"?":
-                return self._private(modes, numbers, on)
+def _apply(draft: Draft, kind: int, match: re.Match[bytes]) -> None:
+    found = match[kind]
+    if kind == _RENDITION:
+        draft.render(found)
+    elif kind == _SHIFTS:
+        draft.shift = 1 if found.rfind(_SHIFT_OUT) > found.rfind(_SHIFT_IN) else 0
+    elif kind == _DESIGNATION:
+        draft.designate(b"()*+".index(found[0]), found[1:])
+    elif kind == _CURSOR:
+        # Of such a run only the first has an effect: then what is saved is what is in force.
+        if found[0] == _SAVE:
+            draft.save()
+        else:
+            draft.restore()
+    elif kind == _SINGLE:
+        if found == b"c":
+            draft.reset()
+        elif found in b"no":
+            draft.shift = 2 if found == b"n" else 3
+        else:
+            draft.keypad = found == b"="
+    else:
+        _control_sequence(draft, match)
+
+
+def _control_sequence(draft: Draft, match: re.Match[bytes]) -> None:
+    mark, numbers, middle, final = match.group(*_PARTS)
+    if middle:
+        if final == b"q":
+            draft.style = numbers[:_MAX_NUMBERS] if numbers not in (b"", b"0") else b""
+    elif mark == b"!":
+        if final == b"p":
+            draft.soft_reset()
+    elif final in b"hl":
+        on = final == b"h"
+        numbers = numbers[:_MAX_NUMBERS]
+        if mark == b"?":
+            draft.switch(numbers, on)
+        else:
             codes = numbers.split(b";")
-            if b"4" in codes:
-                modes = replace(modes, insert=on)
-            return replace(modes, newline=on) if b"20" in codes else modes
-        if final == b"r" and not mark:
-            top, _, bottom = numbers.partition(b";")
-            whole = top in (b"", b"0", b"1") and bottom in (b"", b"0")
-            return replace(modes, region=b"" if whole else numbers)
-        return modes
-
-    def _private(self, modes: Modes, numbers: bytes, on: bool) -> Modes:
-        switched = modes.switched(numbers, on)
-        if b"1049" in numbers.split(b";") and bool(modes.alternate) != bool(switched.alternate):
-            if on:
-                self._saved = modes
-            else:
-                return switched.with_pen_of(self._saved)
-        return switched
+            draft.insert = on if b"4" in codes else draft.insert
+            draft.newline = on if b"20" in codes else draft.newline
+    elif final == b"r" and not mark:
+        top, _, bottom = numbers[:_MAX_NUMBERS].partition(b";")
+        whole = top in (b"", b"0", b"1") and bottom in (b"", b"0")
+        draft.region = b"" if whole else numbers[:_MAX_NUMBERS]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilot.agent.consoles import tracker as tracker_module
+from pilot.agent.consoles.draft import Draft, Pen
 from pilot.agent.consoles.modes import AT_REST, RESET, Modes
 from pilot.agent.consoles.tracker import ModeTracker
 from tests.agent.consoles.screen import Screen
@@ -53,6 +56,76 @@ def test_how_the_stream_is_cut_does_not_matter(pieces: list[bytes], data: st.Dat
         cut.feed(stream[start:end])
     assert cut.modes == whole.modes
     assert cut.pending == whole.pending
+
+
+SLOW = [
+    b"\x0e", b"\x0f", b"\x0ea\x0fb", b"\x1b7", b"\x1b8", b"\x1bn", b"\x1bo", b"\x1b[?6h", b"\x1b[?6l",
+    b"\x1b(0", b"\x1b[31m", b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[!p", b"\x1bc", b"\x1b]x\x0e\x07", b"\x1b]\x0ey\x1b\\",
+]  # fmt: skip
+"""What is taken in runs, and what may come between."""
+
+
+@given(st.lists(st.sampled_from(SLOW), max_size=40))
+def test_runs_have_the_effect_of_their_parts(pieces: list[bytes]) -> None:
+    stream = b"".join(pieces)
+    single = [stream[at : at + 1] for at in range(len(stream))]
+    # Behind it all, what was saved shows too.
+    for probe in (b"", b"\x1b8"):
+        assert modes_after(stream + probe) == modes_after(*single, probe)
+
+
+ADVERSARIAL = {
+    "shifts": b"\x0e\x0f",
+    "shifts in text": b"\x0ea\x0fb",
+    "save and restore": b"\x1b7\x1b8",
+    "save, restore, text": b"\x1b7a\x1b8b",
+    "save and render": b"\x1b7\x1b[1m\x1b8",
+    "charsets": b"\x1b(0\x1b(B",
+    "a private mode": b"\x1b[?1h\x1b[?1l",
+    "many private modes": b"\x1b[?" + b"1;7;" * 8000 + b"1h",
+    "alternate screens": b"\x1b[?1049h\x1b[?1049l",
+    "all attributes": b"".join(
+        b"\x1b[%dm" % code for code in (*range(1, 10), 21, *range(51, 54), 11, 31, 41)
+    ),
+    "colours": b"".join(b"\x1b[38;5;%dm\x1b[48;2;1;2;%dm" % (n, n) for n in range(4000)),
+    "a long rendition": b"\x1b[" + b"1;31;" * 4000 + b"m",
+    "resets": b"\x1bc",
+    "keypad": b"\x1b=\x1b>",
+    "strings": b"\x1b]",
+    "regions": b"".join(b"\x1b[%d;%dr" % (n % 20 + 2, n) for n in range(3000)),
+}
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_what_a_guest_prints_to_be_slow_to_follow_is_bounded(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = {"modes": 0, "steps": 0}
+
+    class Counted(Draft):
+        __slots__ = ()
+
+        def __init__(self, modes: Modes, saved: Pen | None) -> None:
+            calls["modes"] += 1
+            super().__init__(modes, saved)
+
+    apply = tracker_module._apply
+
+    def counted(draft: Draft, kind: int, match: re.Match[bytes]) -> None:
+        calls["steps"] += 1
+        apply(draft, kind, match)
+
+    monkeypatch.setattr(tracker_module, "Draft", Counted)
+    monkeypatch.setattr(tracker_module, "_apply", counted)
+    size = 16 * 1024
+    pattern = ADVERSARIAL[name]
+    tracker = ModeTracker()
+    tracker.feed((pattern * (size // len(pattern) + 1))[:size])
+    assert calls["modes"] == 1, "values are made once a stretch, not once a sequence"
+    assert calls["steps"] <= size // 2
+    if name in ("shifts", "shifts in text", "save and restore"):
+        assert calls["steps"] <= 2
+    assert len(tracker.modes.enter()) < 1000, "and so is what it takes to bring it back"
 
 
 @given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from(SEQUENCES)), max_size=20))

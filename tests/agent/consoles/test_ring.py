@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilot.agent.consoles.ring import CAPACITY, Ring
+from pilot.agent.consoles.tracker import ModeTracker
 from pilot.wire import MAX_CONSOLE_CHUNK
 from tests.agent.consoles.recordings import boot_log, record
 from tests.agent.consoles.screen import Screen, Shown
@@ -159,6 +160,34 @@ def test_a_boot_log_is_taken_at_20_mb_a_second() -> None:
     rate = 8 * len(log) / (time.process_time() - started) / 1e6
     print(f"\n{rate:.0f} MB/s")
     assert rate > 20
+
+
+def test_no_append_follows_more_than_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    fed: list[int] = []
+    feed = ModeTracker.feed
+
+    def counted(self: ModeTracker, data: bytes) -> None:
+        fed.append(len(data))
+        feed(self, data)
+
+    monkeypatch.setattr(ModeTracker, "feed", counted)
+    ring = Ring()
+    for size in (1, 100, 4096, 16384, 16384, 16384, 1, 16384, 16384):
+        fed.clear()
+        ring.append(b"x" * size)
+        assert sum(fed) == size
+
+
+def test_many_who_begin_at_the_same_place_look_for_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = Ring(64 * 1024)
+    log = boot_log(8000)
+    ring.append(log)
+    first = ring.entry()
+    monkeypatch.setattr(Ring, "_look", lambda *_: pytest.fail("looked again"))
+    assert [ring.entry() for _ in range(100)] == [first] * 100
+    monkeypatch.undo()
+    ring.append(log)
+    assert ring.entry().offset > first.offset
 
 
 def test_a_thousand_quiet_consoles_cost_what_they_printed() -> None:
