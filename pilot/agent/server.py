@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 
 import asyncssh
@@ -13,6 +12,7 @@ from pilot.agent.login import Login
 from pilot.agent.service import Service
 from pilot.agent.session import Session
 from pilot.agent.settings import Limits
+from pilot.agent.strangers import Strangers
 from pilot.records import Grant
 from pilot.ssh import without_ignores
 from pilot.wire import MAX_CLIENT_FRAME, plain
@@ -41,8 +41,9 @@ class Doors:
         self.clock = clock
         self.ssh_power = ssh_power
         self.open: set[Door] = set()
-        self.strangers: Counter[str] = Counter()
-        """Connections that have not authenticated yet, by address."""
+        self.strangers: Strangers[Door] = Strangers(
+            limits.unauthenticated, limits.unauthenticated_per_address
+        )
 
     def recheck(self) -> bool:
         """Close what is no longer entitled; True if anybody's rights have changed since the last call."""
@@ -64,7 +65,6 @@ class Door(asyncssh.SSHServer):
         self._doors = doors
         self._conn: asyncssh.SSHServerConnection | None = None
         self._address = ""
-        self._stranger = False
         self._channels = 0
         self._login: Login | None = None
         self._grants: tuple[Grant, ...] = ()
@@ -73,42 +73,40 @@ class Door(asyncssh.SSHServer):
     # --- the connection ---------------------------------------------------------------------------
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        """Somebody connected: one too many is cut at once, before it costs a key exchange."""
+        """Somebody connected. At a full door, who has waited longest without a login is cut."""
         self._conn = conn
         peer = conn.get_extra_info("peername")
         self._address = str(peer[0]) if peer else "unix"
-        doors, limits = self._doors, self._doors.limits
-        full = (
-            len(doors.open) >= limits.connections
-            or doors.strangers.total() >= limits.unauthenticated
-            or doors.strangers[self._address] >= limits.unauthenticated_per_address
-        )
-        if full:
-            _log.warning("too many connections, cut one from %s", self._address)
-            conn.abort()
-            return
-        self._stranger = True
-        doors.strangers[self._address] += 1
+        doors = self._doors
         doors.open.add(self)
+        out = doors.strangers.add(self, self._address)
+        if out is not None:
+            out.cut("too many connections without a login")
+        if len(doors.open) > doors.limits.connections:
+            # There is one: this one itself, if everybody else has authenticated.
+            out = doors.strangers.oldest() or self
+            out.cut("too many connections")
+            if out is self:
+                return
         self._login = Login(doors.registry, doors.clock, self._address)
         self._login.guard(conn)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._known()
+        self._doors.strangers.remove(self)
         self._doors.open.discard(self)
         if self.caller is not None:
             _log.info("bye principal=%s from=%s", self.caller.principal, self._address)
         elif exc is not None:
             _log.info("no login from=%s: %s", self._address, plain(str(exc)))
 
-    def _known(self) -> None:
-        if self._stranger:
-            self._stranger = False
-            strangers = self._doors.strangers
-            strangers[self._address] -= 1
-            if strangers[self._address] <= 0:
-                del strangers[self._address]
+    def cut(self, why: str) -> None:
+        """Close at once, without a word to who has not said who they are; it counts no more from now on."""
+        _log.warning("%s: cut one from %s", why, self._address)
+        self._doors.strangers.remove(self)
+        self._doors.open.discard(self)
+        if self._conn is not None:
+            self._conn.abort()
 
     def disconnect(self, reason: str) -> None:
         """Close the connection, saying why."""
@@ -147,8 +145,9 @@ class Door(asyncssh.SSHServer):
 
     def auth_completed(self) -> None:
         """The signature of a key holds. Only from here on is this connection anybody's."""
-        self._known()
-        assert self._conn is not None
+        self._doors.strangers.remove(self)
+        if self._conn is None or self not in self._doors.open:
+            return  # It was cut while its signature was looked at.
         without_ignores(self._conn)
         caller = self._login.proved if self._login is not None else None
         if caller is None:
