@@ -35,15 +35,15 @@ class Argument(msgspec.Struct, frozen=True):
             UsageError: the type, choice or bound does not fit.
         """
         kind = type(self.default)
-        if kind is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kind or not isinstance(value, str | int | float | bool):
+        whole = kind is float and type(value) is int
+        if (type(value) is not kind and not whole) or not isinstance(value, str | int | float | bool):
             raise UsageError(f"argument '{self.name}' takes a {kind.__name__}, not {type(value).__name__}")
         if self.choices and value not in self.choices:
             raise UsageError(f"argument '{self.name}' is one of {', '.join(self.choices)}")
-        if kind in (int, float) and not self.minimum <= float(value) <= self.maximum:
+        # Compared before it becomes a float: a whole number may be larger than any float.
+        if kind in (int, float) and not isinstance(value, str) and not self.minimum <= value <= self.maximum:
             raise UsageError(f"argument '{self.name}' is from {self.minimum:g} to {self.maximum:g}")
-        return value
+        return float(value) if whole else value
 
 
 class Verb(msgspec.Struct, frozen=True):

@@ -34,5 +34,11 @@ def test_not_a_number_is_no_grace() -> None:
         BY_ID["power.shutdown"].arguments({"grace": float("nan")})
 
 
+@pytest.mark.parametrize("number", [10**400, -(10**400), 2**63, float("inf")])
+def test_a_number_beyond_all_bounds_is_said_to_be(number: float) -> None:
+    with pytest.raises(UsageError, match="from 1 to 3600"):
+        BY_ID["power.shutdown"].arguments({"grace": number})
+
+
 def test_the_table_names_every_verb() -> None:
     assert all(f"`{verb.id}`" in verb_table() for verb in VERBS)

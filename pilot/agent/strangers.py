@@ -1,7 +1,7 @@
 """Connections that have not authenticated yet: bounded, and the oldest makes room for the newest.
 
-A login takes milliseconds, so whoever is oldest at a full door is most likely one that says nothing. To refuse
-the newest instead would let a handful of silent sockets lock everybody out.
+A login takes milliseconds, so whoever is oldest at a full door is most likely one that says nothing. If the
+newest were refused instead, a handful of silent sockets could lock everybody out.
 """
 
 from __future__ import annotations
