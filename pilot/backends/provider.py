@@ -69,6 +69,10 @@ class Provider(Protocol):
     ) -> Acted:
         """Do a power verb. `progress` is told, in words, what is being waited for.
 
+        Cancelling ends the wait for a guest; what else has begun ends first, and what came of it is given,
+        or raised, all the same. `power.off`, `power.reset` and `power.boot` end a `power.shutdown` or
+        `power.reboot` that waits for the guest of the same node, which fails.
+
         Raises:
             BusyError: another act on this node has not ended.
             BackendError: the hypervisor refused, with its words.

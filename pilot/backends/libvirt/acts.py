@@ -10,9 +10,9 @@ import libvirt
 
 from pilot.backends.libvirt.faults import translate
 from pilot.backends.libvirt.install import start_from_network
-from pilot.backends.libvirt.waiting import await_guest
+from pilot.backends.libvirt.waiting import GuestSilentError, await_guest
 from pilot.backends.provider import Acted
-from pilot.errors import BackendError, DeadlineError
+from pilot.errors import BackendError
 from pilot.verbs import Value
 
 if TYPE_CHECKING:
@@ -28,16 +28,15 @@ _RUNNING = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED)
 
 async def on(ops: Operations, uuid: str, _args: Args, progress: Progress, note: str = "") -> Acted:
     """Turn on; where the driver can, paused until the console is held."""
-    paused = ops.watch.kind == "QEMU"
-    flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
+    paused, flags = ops.watch.kind == "QEMU", libvirt.VIR_DOMAIN_START_PAUSED
     progress("starting QEMU" if paused else "starting")
     try:
-        await ops.call(uuid, "turning on", lambda d: d.createWithFlags(flags), ops.settings.start, _INVALID)
+        if paused:
+            await ops.start_paused(uuid, "turning on", lambda d: d.createWithFlags(flags), progress, _INVALID)
+        else:
+            await ops.call(uuid, "turning on", lambda d: d.create(), ops.settings.start, _INVALID)
     except libvirt.libvirtError as error:
         return await _already_on(ops, uuid, error)
-    if paused:
-        progress("taking its console")
-        await ops.release(uuid)
     return Acted("on", note)
 
 
@@ -87,9 +86,9 @@ async def shutdown(ops: Operations, uuid: str, args: Args, progress: Progress) -
 
     progress("asking the guest to shut down")
     try:
-        await await_guest(ops.watch, uuid, "off", grace, ask, progress, ops.stopping)
-    except DeadlineError:
-        if args.get("then") != "off" or ops.stopping.is_set():
+        await await_guest(ops.watch, uuid, "off", grace, ask, progress, ops.given_up(uuid))
+    except GuestSilentError:
+        if args.get("then") != "off":
             raise
         return await off(ops, uuid, args, progress, f"did not shut down in {grace:g} s: turned off")
     return Acted("off")
@@ -118,9 +117,9 @@ async def reboot(ops: Operations, uuid: str, args: Args, progress: Progress) -> 
         await ask()
         return Acted("on", "asked; this hypervisor does not tell when the guest has rebooted")
     try:
-        ended = await await_guest(ops.watch, uuid, "reboot", grace, ask, progress, ops.stopping)
-    except DeadlineError:
-        if args.get("then") != "reset" or ops.stopping.is_set():
+        ended = await await_guest(ops.watch, uuid, "reboot", grace, ask, progress, ops.given_up(uuid))
+    except GuestSilentError:
+        if args.get("then") != "reset":
             raise
         return await reset(ops, uuid, args, progress, f"did not reboot in {grace:g} s: reset")
     if ended == "off":
@@ -173,9 +172,7 @@ async def install(ops: Operations, uuid: str, args: Args, progress: Progress) ->
     if await ops.state(uuid) not in _OFF:
         await off(ops, uuid, args, progress)
     progress("starting QEMU from the network")
-    await ops.call(uuid, "starting from the network", start_from_network, ops.settings.start)
-    progress("taking its console")
-    await ops.release(uuid)
+    await ops.start_paused(uuid, "starting from the network", start_from_network, progress)
     return Acted("on", "boots from the network once, and from disk after it reboots")
 
 

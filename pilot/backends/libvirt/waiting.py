@@ -10,13 +10,17 @@ import libvirt
 
 from pilot.backends.libvirt.events import Event, Lifecycle, Rebooted
 from pilot.backends.libvirt.host import HostWatch
-from pilot.errors import DeadlineError
+from pilot.errors import DeadlineError, PilotError
 
 Ended = Literal["off", "reboot"]
 
 ENDING_SECONDS = 30.0
 """For how long QEMU may still take once the guest has shut down."""
 TELL_SECONDS = 5.0
+
+
+class GuestSilentError(DeadlineError):
+    """The guest did not react in time."""
 
 
 async def await_guest(
@@ -26,7 +30,7 @@ async def await_guest(
     grace: float,
     ask: Callable[[], Awaitable[None]],
     progress: Callable[[str], None],
-    stopping: asyncio.Event,
+    given_up: asyncio.Future[PilotError],
 ) -> Ended:
     """Ask, and wait until the guest has shut down or rebooted.
 
@@ -37,10 +41,10 @@ async def await_guest(
         grace: seconds it is given.
         ask: presses the button.
         progress: told now and then what is waited for.
-        stopping: set when airboss stops.
+        given_up: set, to what is raised then, when nobody is to wait any longer.
 
     Raises:
-        DeadlineError: the guest did not react in time, or airboss stops.
+        GuestSilentError: the guest did not react in time.
         UnreachableError: the host was lost meanwhile.
     """
     loop = asyncio.get_running_loop()
@@ -61,17 +65,16 @@ async def await_guest(
             until = max(until, loop.time() + ENDING_SECONDS)
 
     watch.listeners.add(listen)
-    stop = asyncio.create_task(stopping.wait())
     try:
         await ask()
         told = loop.time()
         while not ended.done():
             left = until - loop.time()
             if left <= 0:
-                raise DeadlineError(*_silent(wanted, grace))
-            await asyncio.wait((ended, stop), timeout=min(1.0, left), return_when=asyncio.FIRST_COMPLETED)
-            if stop.done() and not ended.done():
-                raise DeadlineError("airboss stops while the guest is given time to react")
+                raise GuestSilentError(*_silent(wanted, grace))
+            await asyncio.wait((ended, given_up), timeout=min(1.0, left), return_when=asyncio.FIRST_COMPLETED)
+            if given_up.done() and not ended.done():
+                raise given_up.result()
             watch.check_up("waiting for the guest")
             if loop.time() - told >= TELL_SECONDS:
                 told = loop.time()
@@ -80,7 +83,6 @@ async def await_guest(
         return ended.result()
     finally:
         watch.listeners.discard(listen)
-        stop.cancel()
 
 
 def _silent(wanted: Ended, grace: float) -> tuple[str, str]:
