@@ -2,7 +2,8 @@
 
 All of a stream's callbacks are added, changed and removed in libvirt's event thread, or before that
 thread knows of them: so none can run while it is being taken away. What was read is handed to the asyncio
-loop in batches; if the loop falls behind by `BACKLOG`, the stream is not read until it has caught up.
+loop in steps, with turns for others between them; if the loop falls behind by `BACKLOG`, the stream is not
+read until it has caught up.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +24,8 @@ from pilot.errors import BackendError
 
 BACKLOG = 256 * 1024
 READ_SIZE = 64 * 1024
+STEP = 8 * 1024
+"""Bytes that are delivered in one turn of the loop: a guest decides what following them costs."""
 _CLOSE_SECONDS = 2.0
 _GONE = libvirt.VIR_STREAM_EVENT_HANGUP | libvirt.VIR_STREAM_EVENT_ERROR
 _READ = libvirt.VIR_STREAM_EVENT_READABLE | _GONE
@@ -51,8 +55,10 @@ class Console:
         self._lost = lost
         self._deadline = deadline
         self._lock = threading.Lock()
-        self._chunks: list[bytes] = []
+        self._chunks: deque[bytes] = deque()
         self._size = 0
+        self._due = False
+        """A delivery will come."""
         self._full = False
         self._ended: str | None = None
         self._over = False
@@ -84,8 +90,8 @@ class Console:
 
     def lose(self, why: str) -> None:
         """End it from outside, on the loop: its host or connection was lost."""
-        if not self._over:
-            self._deliver()
+        while not self._over and self._chunks:
+            self._output(self._take())
         if not self._over:
             self._ended = why
             self._finish()
@@ -105,7 +111,6 @@ class Console:
         elif data == -2 and events & _GONE:
             why = why or "libvirt closed it"
         with self._lock:
-            idle = not self._chunks
             if isinstance(data, bytes) and data:
                 self._chunks.append(data)
                 self._size += len(data)
@@ -115,7 +120,8 @@ class Console:
             if why is not None:
                 self._ended = why
                 stream.eventUpdateCallback(0)
-            wake = (idle and bool(self._chunks)) or why is not None
+            wake = not self._due and (bool(self._chunks) or why is not None)
+            self._due = self._due or wake
         if wake:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._deliver)
@@ -145,17 +151,36 @@ class Console:
     # --- on the asyncio loop --------------------------------------------------------------------
 
     def _deliver(self) -> None:
-        with self._lock:
-            data, self._chunks, self._size = b"".join(self._chunks), [], 0
-            full, self._full = self._full, False
-            ended = self._ended
-        if not self._over and data:
+        """Deliver a step; ends when all that was read has been delivered."""
+        data = b"" if self._over else self._take()
+        if data:
             self._output(data)
-        if not self._over and ended is not None:
+        with self._lock:
+            more = bool(self._chunks) and not self._over
+            self._due = more
+            full = self._full and not more
+            self._full = self._full and more
+            ended = self._ended
+        if more:
+            self._loop.call_soon(self._deliver)
+        elif not self._over and ended is not None:
             self._finish()
             self._lost(ended)
         elif full:
             eventloop.post(self._read_on)
+
+    def _take(self) -> bytes:
+        """The oldest bytes that were read, a step at most."""
+        out = bytearray()
+        with self._lock:
+            while self._chunks and len(out) < STEP:
+                chunk = self._chunks.popleft()
+                room = STEP - len(out)
+                out += chunk[:room]
+                if len(chunk) > room:
+                    self._chunks.appendleft(chunk[room:])
+            self._size -= len(out)
+        return bytes(out)
 
     def _finish(self) -> None:
         self._over = True

@@ -12,6 +12,9 @@ from pilot.errors import BackendError, UnreachableError
 from pilot.records import Node, NodeState
 from pilot.verbs import Value
 
+STEP = 8 * 1024
+"""Bytes told at once, as the libvirt provider does."""
+
 
 class Machine:
     """A serial line: its far end is a socket while the machine is on."""
@@ -65,7 +68,7 @@ class _Held:
         self._loop.add_reader(self._near, self._read)
 
     def _read(self) -> None:
-        data = self._near.recv(65536)
+        data = self._near.recv(STEP)
         if data:
             self._output(data)
         else:
