@@ -31,6 +31,10 @@ LEAVE = b"\x1d"
 """Ctrl+]: leaves a console, as telnet and virsh have it."""
 _MAX_COMMAND = 4096
 """Bytes of the longest command line that is read."""
+_MAX_LINE = 1000
+"""Characters of the longest line that is said."""
+_SLICE = 8 * 1024
+"""Bytes of a guest's output that are filtered in one go: 10 ms at worst, and others wait as long."""
 _MAX_KEYS = 64 * 1024
 """Bytes typed that wait for the console."""
 
@@ -145,7 +149,8 @@ class TextMode:
         self._write(data.replace(b"\n", b"\r\n") if self._pty else data)
 
     def _complain(self, error: PilotError) -> None:
-        text = f"{error.title}: {error.message}\n" + (f"{error.hint}\n" if error.hint else "")
+        lines = [f"{error.title}: {error.message}", *([error.hint] if error.hint else [])]
+        text = "".join(wire.plain(line, _MAX_LINE) + "\n" for line in lines)
         if self._chan.is_closing():
             return
         if self._pty:
@@ -193,7 +198,7 @@ class TextMode:
 
     def _whoami(self) -> str:
         grants = ", ".join(f"{grant.role} of {grant.cluster}" for grant in self._caller.grants())
-        return f"{self._caller.principal} at {self._service.site}: {grants}\n"
+        return wire.plain(f"{self._caller.principal} at {self._service.site}: {grants}", _MAX_LINE) + "\n"
 
     def _entitle(
         self, verb: str, cluster: str, targets: tuple[str, ...], args: dict[str, Value]
@@ -258,7 +263,7 @@ class TextMode:
                 continue
             before, now = frame.data[:replay], frame.data[replay:]
             replay -= len(before)
-            self._write(past.feed(before) + live.feed(now))
+            self._write(await filtered(past, before) + await filtered(live, now))
             await self._room.wait()
 
     async def _type(self, viewer: Viewer) -> None:
@@ -276,6 +281,15 @@ class TextMode:
 
     def _notice(self, text: str) -> None:
         self._write(f"\r\n\x1b[2m[pilot: {wire.plain(text)}]\x1b[0m\r\n".encode())
+
+
+async def filtered(terminal: TerminalFilter, data: bytes) -> bytes:
+    """What may be printed of the data; others run in between, however much it is."""
+    parts = []
+    for start in range(0, len(data), _SLICE):
+        parts.append(terminal.feed(data[start : start + _SLICE]))
+        await asyncio.sleep(0)
+    return b"".join(parts)
 
 
 def _row(node: Node) -> tuple[str, ...]:

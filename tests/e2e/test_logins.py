@@ -128,6 +128,17 @@ async def test_rsa_logs_in_with_sha2_only(site: Site) -> None:
     assert not await gets_in(site, key, "ssh-rsa")
 
 
+async def test_stock_ssh_is_told_nothing_that_its_terminal_would_obey(site: Site) -> None:
+    key = asyncssh.read_private_key(str(site.ada.key))
+    async with ssh(site, key) as connection:
+        for command in ("list --x=\x1b]0;owned\x07\x1b[31m", "console \x1b[2J --cluster vc1", "\x9b31m"):
+            ran = await connection.run(f"{command} {'long ' * 700}", term_type="xterm", timeout=5)
+            assert ran.exit_status != 0
+            said = str(ran.stdout) + str(ran.stderr)
+            assert said
+            assert all(line.isprintable() and len(line) <= 1000 for line in said.splitlines()), said
+
+
 async def test_a_public_key_alone_is_nobody(site: Site) -> None:
     """Asking whether a key would do needs no private half: it takes no place and disturbs nobody."""
     waiting: list[asyncio.Event] = []
