@@ -177,7 +177,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "power.install",
         "install",
-        "boot from the network once, then from disk again; resets it if it is on",
+        "boot from the network once, then from disk again, resetting it if it is on",
         "node",
         "owner",
         3,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pilot.commands.asking import confirm, confirm_word
 from pilot.commands.talk import Talk
-from pilot.errors import NoSuchNodeError
+from pilot.errors import NoSuchNodeError, RefusedError
 from pilot.records import Cluster, Node
 from pilot.render.nodes import in_order
 from pilot.verbs import Verb
@@ -29,7 +29,13 @@ async def agreed(talk: Talk, link: Link, verb: Verb, cluster: str, targets: Sequ
 
     Raises:
         NoSuchNodeError: there is none of them.
+        RefusedError: airboss has said already that this signer may not.
     """
+    if verb.id not in link.hello.verbs:
+        raise RefusedError(
+            f"{verb.id} needs the role {verb.role}",
+            "`pilot login` says which is yours; ask the site's admin.",
+        )
     reply = await link.call("node.list", cluster, targets)
     nodes = in_order(record for record in reply.records if isinstance(record, Node))
     for outcome in reply.outcomes:

@@ -103,7 +103,7 @@ def _tell(context: Context, link: Link) -> None:
     if power:
         talk.data([f"you may    see, watch, console, and power: {', '.join(map(plain, power))}"])
     else:
-        talk.data(["you may    see and watch"])
+        talk.data(["you may    see and watch, consoles too"])
     default = context.config.sites().default
     if default != context.site.name:
         talk.say(f"The default site is still {default}: `pilot sites --default {context.site.name}`")

@@ -48,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
         if verb.leads_to:
             sub.add_argument(
-                "--wait", action="store_true", help=f"until every node is {verb.leads_to}, {WAIT_SECONDS:g} s"
+                "--wait",
+                action="store_true",
+                help=f"end only when every node is {verb.leads_to}, or after {WAIT_SECONDS:g} s",
             )
         if verb.id in _STARTING:
             sub.add_argument(
