@@ -7,9 +7,10 @@ that a change is in force within a second, without a restart and without a way i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 
@@ -94,8 +95,6 @@ class Registry:
         self._revoked_file = revoked
         self._revoked_stamp: tuple[int, ...] = ()
         self._listeners: list[Listener] = []
-        # A thread of its own: a database that hangs holds up nobody else.
-        self._thread = ThreadPoolExecutor(1, "registry")
         self._loading: asyncio.Future[Snapshot | None] | None = None
         self._trouble = ""
         self.snapshot = Snapshot(-1, (), ())
@@ -118,8 +117,7 @@ class Registry:
             TimeoutError: the database does not answer.
         """
         if self._loading is None:
-            loop = asyncio.get_running_loop()
-            self._loading = loop.run_in_executor(self._thread, self._load, self.snapshot)
+            self._loading = self._begin()
         loading = self._loading
         async with asyncio.timeout(REFRESH_SECONDS):
             await asyncio.wait((loading,))
@@ -172,7 +170,34 @@ class Registry:
 
     def close(self) -> None:
         """End. Does not wait for a database that hangs."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._listeners.clear()
+
+    def _begin(self) -> asyncio.Future[Snapshot | None]:
+        """Load in a thread of its own, so that a database that hangs holds up nobody else, and a daemon, so
+        that it does not hold up the end of the process either: an executor's threads are joined there.
+        """
+        loop, old = asyncio.get_running_loop(), self.snapshot
+        loading: asyncio.Future[Snapshot | None] = loop.create_future()
+
+        def settle(new: Snapshot | None, error: Exception | None) -> None:
+            if loading.cancelled():
+                return
+            if error is not None:
+                loading.set_exception(error)
+            else:
+                loading.set_result(new)
+
+        def work() -> None:
+            new, error = None, None
+            try:
+                new = self._load(old)
+            except Exception as problem:
+                error = problem
+            with contextlib.suppress(RuntimeError):  # The loop has ended meanwhile.
+                loop.call_soon_threadsafe(settle, new, error)
+
+        threading.Thread(target=work, name="registry", daemon=True).start()
+        return loading
 
     def _load(self, old: Snapshot) -> Snapshot | None:
         """In the thread: a new snapshot, or None if nothing changed."""

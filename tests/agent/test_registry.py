@@ -7,6 +7,8 @@ import contextlib
 import logging
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -223,3 +225,32 @@ async def test_a_line_that_cannot_be_read_entitles_nobody(
     async with _registry(database) as registry:
         assert [entry.principal for entry in registry.snapshot.signers] == ["b"]
     assert "entitles nobody" in caplog.text
+
+
+def test_a_read_that_hangs_does_not_hold_up_the_end_of_the_process(tmp_path: Path) -> None:
+    open_database(tmp_path).close()
+    os.mkfifo(tmp_path / "revoked")
+    program = """
+import asyncio, sys
+from pathlib import Path
+from pilot.agent.database import Database
+from pilot.agent.registry import Registry
+
+async def main():
+    registry = Registry(Database.open(sys.argv[1]), Path(sys.argv[2]))
+    try:
+        async with asyncio.timeout(0.2):
+            await registry.refresh()
+    except TimeoutError:
+        print("hangs")
+    registry.close()
+
+asyncio.run(main())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program, f"sqlite:///{tmp_path}/x.db", str(tmp_path / "revoked")],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "hangs\n"), ended.stderr
