@@ -66,9 +66,13 @@ class FrameChannel:
         self.tell(wire.Reply(fault=wire.Fault(error.code, error.message, error.hint)))
 
     def end(self, status: int = 0) -> None:
-        """Close the channel after what was sent."""
-        if not self._chan.is_closing():
+        """Close the channel after what was sent; success needs no packet of its own to say so."""
+        if self._chan.is_closing():
+            return
+        if status:
             self._chan.exit(status)
+        else:
+            self._chan.close()
 
 
 class WireMode:
