@@ -9,9 +9,12 @@ from collections.abc import Awaitable, Callable
 
 import libvirt
 import msgspec
+import pytest
 
 from pilot.backends.libvirt.install import start_from_network
+from pilot.backends.provider import Acted
 from pilot.demo.hypervisor import PrivateHost
+from pilot.errors import BackendError, DeadlineError
 from tests.backends.libvirt import tiny_guest
 from tests.backends.libvirt.conftest import FAST, Rig, Screen, Tiny
 from tests.support.waiting import until
@@ -114,11 +117,53 @@ async def test_one_act_at_a_time_and_who_asks_may_leave(hosts: Hosts, tiny: NewT
     second = asyncio.create_task(r.act("vm-2", "power.on"))
     await until(lambda: len(r.sink.started) == 2, what="another node is not kept waiting")
     first.cancel()
-    await asyncio.wait([first])
     await r.sink.node_is("vm-1", "paused")
+    assert not first.done()
     let_go.set()
     await r.sink.node_is("vm-1", "on")  # not left paused, though nobody waits for it
+    assert (await first).state == "on"  # what came of it is told to who keeps the journal
     assert (await second).state == "on"
+
+
+async def test_a_wait_for_the_guest_ends_with_its_asker_and_for_who_does_not_need_the_guest(
+    hosts: Hosts, tiny: NewTiny, rig: NewRig
+) -> None:
+    host = hosts()
+    tiny(host).define("vm-1")
+    r = await rig(host)
+    screens = r.hold_consoles()
+    await r.act("vm-1", "power.on")
+    screen = await ready(screens, r.sink.id("vm-1"))
+    await screen.type(tiny_guest.DEAF + b"deaf")
+    await screen.shows(b"deaf")
+
+    async def waiting(verb: str, **args: str | float) -> asyncio.Task[Acted]:
+        r.progress.clear()
+        task = asyncio.create_task(r.act("vm-1", verb, **args))
+        await until(lambda: any(text.startswith("asking") for text in r.progress), what="it has begun")
+        return task
+
+    gone = await waiting("power.shutdown", grace=1.0, then="off")
+    gone.cancel()
+    with pytest.raises(DeadlineError, match="given up by its asker"):
+        await gone
+    assert (await r.act("vm-1", "power.pause")).state == "paused"  # nothing holds the node any more
+    await asyncio.sleep(1.2)  # past the grace: the second half of what was given up does not come
+    assert (await r.act("vm-1", "power.resume")).state == "on"
+
+    reboot = await waiting("power.reboot", grace=600.0, then="reset")
+    error = await r.refused("vm-1", "power.pause")
+    assert error.code == "busy"
+    assert (await r.act("vm-1", "power.reset")).state == "on"
+    with pytest.raises(BackendError, match=r"power\.reboot of vm-1 failed: power\.reset came in between"):
+        await reboot
+    await until(lambda: screen.seen.count(b"READY") == 2, 20, "it was reset")
+    await screen.type(tiny_guest.DEAF + b"again")
+    await screen.shows(b"again")
+    shutdown = await waiting("power.shutdown", grace=600.0)
+    assert (await r.act("vm-1", "power.off")).state == "off"
+    with pytest.raises(BackendError, match=r"power\.off came in between"):
+        await shutdown
 
 
 async def test_a_sink_that_never_returns_holds_a_node_for_seconds_only(
