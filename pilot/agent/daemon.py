@@ -127,7 +127,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
 
     hub = ConsoleHub(provider_or_refuse, clock, name_of, inventory.presence)
     stack.push_async_callback(hub.stop)
-    recovery = Recovery(database, provider)
+    recovery = Recovery(database, provider, journal, clock)
     stack.push_async_callback(recovery.stop)
     inventory.on_node += [hub.node_changed, recovery.node_changed]
     inventory.on_gone.append(hub.node_gone)

@@ -63,8 +63,8 @@ def pages(database: Database, wanted: Filter = EVERYTHING, size: int = 1000) -> 
 
 
 def open_intents(database: Database, limit: int = 1000) -> list[Record]:
-    """Intents without an outcome, oldest first: what a crash interrupted, or what is at work now."""
-    return read(database, Filter(open=True), limit=limit)
+    """The newest intents without an outcome, oldest first: what a crash interrupted, or is at work now."""
+    return last(database, Filter(open=True), limit)
 
 
 def _conditions(wanted: Filter) -> list[sa.ColumnElement[bool]]:
