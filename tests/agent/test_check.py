@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from keys.hostkey import load_or_create
 from pilot.agent.main import main
 from pilot.errors import Exit
 from tests.support.airboss import Airboss, free_port
@@ -64,8 +65,10 @@ def test_a_good_one(tmp_path: Path, check: Check, capsys: pytest.CaptureFixture[
     _admin(tmp_path, "key", "add", "vi-1", tmp_path / "a.pub")
     _admin(tmp_path, "key", "add", "--site", tmp_path / "a.pub")
     capsys.readouterr()
+    own = load_or_create(tmp_path / "state" / "host_key")
     code, found = check()
     assert code == 0
+    assert _level(found, "host key", own.get_fingerprint()) == "ok", "what users compare at their first login"
     for what in ("configuration", "state folder", "database", "clusters"):
         assert "ok" in [one[0] for one in found if one[1] == what]
     assert all(hint for level, _, _, hint in found if level != "ok")
@@ -90,6 +93,7 @@ def test_modes_and_owners(tmp_path: Path, check: Check) -> None:
     assert _level(found, "state folder", "open to everybody (mode 755)") == "fail"
     (state / "host_key").chmod(0o600)
     state.chmod(0o750)
+    assert _level(check()[1], "host key", "is no private key") == "fail"
     if os.geteuid() == 0:
         os.chown(state / "host_key", 65534, -1)
         _, found = check()
@@ -100,6 +104,7 @@ def test_modes_and_owners(tmp_path: Path, check: Check) -> None:
 def test_the_port(tmp_path: Path, check: Check) -> None:
     _, found = check()
     assert _level(found, "port", "is free: airboss does not run") == "warn"
+    assert "systemctl start rocks-pilot" in [hint for _, what, _, hint in found if what == "port"]
     with socket.create_server(("127.0.0.1", 0)) as server:
         (tmp_path / "agent.toml").write_text(_config(server.getsockname()[1]))
 

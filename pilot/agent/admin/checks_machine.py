@@ -12,6 +12,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from keys import sshsig
+from keys.errors import KeysError
+from keys.hostkey import load_or_create
 from pilot.agent.admin.context import Context
 from pilot.agent.admin.findings import Finding, fail, ok, warn
 from pilot.agent.settings import Address
@@ -72,7 +75,7 @@ def state_folder(context: Context) -> Iterator[Finding]:
 
 
 def host_key(context: Context) -> Iterator[Finding]:
-    """The private host key's owner and mode."""
+    """The host key's owner and mode, and its fingerprint, which users compare at their first login."""
     path = context.settings.host_key
     try:
         status = path.lstat()
@@ -88,7 +91,12 @@ def host_key(context: Context) -> Iterator[Finding]:
     elif status.st_uid != owner:
         yield fail("host key", f"{path} is {_name(status.st_uid)}'s", f"chown {_name(owner)}: {path}")
     else:
-        yield ok("host key", f"{path}, mode {mode:o}")
+        try:
+            fingerprint = sshsig.fingerprint(load_or_create(path).public_data)
+        except KeysError as error:
+            yield fail("host key", error.message, error.hint)
+        else:
+            yield ok("host key", f"{fingerprint} in {path}, mode {mode:o}")
 
 
 def clock(_context: Context) -> Iterator[Finding]:
@@ -140,7 +148,7 @@ def _free(address: Address) -> Finding:
             probe.bind((address.host, address.port))
     except OSError as error:
         return _unreachable(address, error)
-    return warn("port", f"{address} is free: airboss does not run", "systemctl start pilot-agent")
+    return warn("port", f"{address} is free: airboss does not run", "systemctl start rocks-pilot")
 
 
 def _unreachable(address: Address, error: OSError) -> Finding:
