@@ -55,7 +55,7 @@ class SiteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: tuple[str, ...] = ("0.0.0.0:8677", "[::]:8677")
     """Port 0 takes any free one."""
     state: str = str(DEFAULT_STATE)
-    """Folder of the host key, the database and the console logs."""
+    """Folder of the host key and the database."""
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -167,11 +167,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def host_key(self) -> Path:
         """The private host key; its public half is beside it in `.pub`."""
         return self.state / "host_key"
-
-    @property
-    def console_logs(self) -> Path:
-        """Folder of what the consoles printed."""
-        return self.state / "consoles"
 
     @property
     def database_url(self) -> str:
