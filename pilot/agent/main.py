@@ -13,6 +13,9 @@ from collections.abc import Callable, Sequence
 from pilot.agent.admin.parser import build
 from pilot.errors import Exit, PilotError
 
+_EXTRAS = ("alembic", "libvirt", "sqlalchemy")
+"""What the extra `agent` brings, and a client does without."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives its exit code (pilot.errors.Exit)."""
@@ -26,6 +29,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.hint:
             print(f"  {error.hint}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRAS:
+            raise
+        print(
+            f"Installation: {error.name} is missing: only the client is installed here\n"
+            "  Install airboss's parts, too: pip install 'rocks-pilot[agent]'",
+            file=sys.stderr,
+        )
+        return Exit.USAGE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pwd
+import re
 import sqlite3
 import stat
 import subprocess
@@ -101,6 +102,45 @@ def test_site_keys(run: Run, tmp_path: Path) -> None:
     [entry] = json.loads(run("key", "list", "--site", "--json")[1])
     assert (entry["cluster"], entry["role"]) == ("*", "admin")
     assert run("key", "remove", "--site", "root@frontend")[0] == 0
+
+
+def test_an_authority_certifies_a_list_of_patterns(run: Run, tmp_path: Path) -> None:
+    run("cluster", "add", "vi-1")
+    add = ("key", "add", "vi-1", _pub(tmp_path, "ca"), "--principal", "ada,hpc-*")
+    assert run(*add)[0] == Exit.USAGE, "a plain key is of one person"
+    code, _, err = run(*add, "--cert-authority")
+    assert code == 0, err
+    [entry] = json.loads(run("key", "list", "--json")[1])
+    assert entry["principals"] == ["ada", "hpc-*"]
+    line = signers.parse_line(entry["line"])
+    fits = {name: signers.principal_fits(line, name) for name in ("ada", "hpc-7", "bob")}
+    assert fits == {"ada": True, "hpc-7": True, "bob": False}
+    given = f"someone cert-authority {_pub(tmp_path, 'other').read_text()}"
+    assert run("key", "add", "vi-1", "--principal", "eve,x-*", stdin=given)[0] == 0
+    lists = [one["principals"] for one in json.loads(run("key", "list", "--json")[1])]
+    assert ["eve", "x-*"] in lists
+    assert run(*add[:-1], "ada,,", "--cert-authority")[0] == Exit.USAGE
+
+
+@pytest.mark.parametrize("module", ["sqlalchemy", "alembic", "libvirt"])
+def test_a_client_alone_is_told_what_to_install(module: str, tmp_path: Path) -> None:
+    (tmp_path / "agent.toml").write_text('[site]\nname = "test"\nstate = "state"\nlisten = ["127.0.0.1:0"]\n')
+    program = "import sys; sys.modules[sys.argv[1]] = None; import pilot.agent.main as m"
+    program += "; sys.exit(m.main(sys.argv[2:]))"
+    words = ["serve", "--config", str(tmp_path / "agent.toml")]
+    ended = subprocess.run(
+        [sys.executable, "-c", program, module, *words], capture_output=True, text=True, timeout=30, cwd=ROOT
+    )
+    assert ended.returncode == Exit.USAGE
+    assert "rocks-pilot[agent]" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    codes = capsys.readouterr().out.partition("exit codes:")[2]
+    assert {int(number) for number in re.findall(r"\d+", codes)} == {int(code) for code in Exit}
 
 
 def test_allowed_signers_are_for_stock_ssh_keygen(run: Run, tmp_path: Path) -> None:

@@ -166,21 +166,23 @@ def _line(where: str, text: str, principal: str | None, authority: bool) -> Sign
             line = signers.parse_line(text)
             changes: dict[str, object] = {"cert_authority": True} if authority else {}
             if principal is not None:
-                changes["principals"] = (principal,)
-            return msgspec.structs.replace(line, **changes)
+                changes["principals"] = _principals(principal, authority or line.cert_authority)
+            line = msgspec.structs.replace(line, **changes)
+            signers.format_line(line)
+            return line
         key_blob, comment = signers.parse_public_key(text)
         if principal is None and authority:
             raise UsageError(
                 f"{where}: an authority needs --principal", "Say whom it may certify; '*' for anybody."
             )
         name = principal or comment
-        if not name or set(name) & set(" \t,*?!\"'"):
+        if not name or (not authority and set(name) & set(" \t,*?!\"'")):
             raise UsageError(
                 f"{where}: the key's comment '{wire.plain(comment, 60)}' does not say whose it is",
                 "Say it: --principal NAME",
             )
         line = SignerLine(
-            principals=tuple(name.split(",")) if authority else (name,),
+            principals=_principals(name, authority),
             key_blob=key_blob,
             cert_authority=authority,
             namespaces=(wire.REQUEST_NAMESPACE,),
@@ -190,6 +192,11 @@ def _line(where: str, text: str, principal: str | None, authority: bool) -> Sign
     except KeysError as error:
         raise UsageError(f"{where}: {error.message}", error.hint) from None
     return line
+
+
+def _principals(text: str, authority: bool) -> tuple[str, ...]:
+    """A name; of an authority a list of patterns of names."""
+    return tuple(text.split(",")) if authority else (text,)
 
 
 def _require_use(where: str, line: SignerLine, now: float) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pilot import __version__
-from pilot.agent.admin.times import DATES
+from pilot.agent.admin.times import DATES, PAST_DATES
 
 DEFAULT_CONFIG = Path("/etc/rocks-pilot/agent.toml")
 _ROOM = "pilot.agent.admin"
 _ROLES = ("viewer", "operator", "owner", "admin")
-_EXITS = """exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused, 4 unreachable, 6 not known,
-130 interrupted"""
+_EXITS = """exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused, 4 unreachable, 5 a key is not
+usable, 6 not known, 130 interrupted"""
 
 
 class _Command(argparse.ArgumentParser):
@@ -155,7 +155,12 @@ def _key(
     )
     add.add_argument("--site", action="store_true", help="for the whole site instead of a cluster")
     add.add_argument("--role", choices=_ROLES, help="default: owner; with --site admin")
-    add.add_argument("--principal", metavar="NAME", help="who it is; default: the key's comment")
+    add.add_argument(
+        "--principal",
+        metavar="NAME",
+        help="who it is; default: the key's comment. With --cert-authority whom it may certify: names or "
+        "patterns, with commas between, such as 'ada,hpc-*'",
+    )
     add.add_argument("--valid-after", metavar="DATE", help=DATES)
     add.add_argument("--valid-before", metavar="DATE", help="as for --valid-after")
     add.add_argument(
@@ -193,7 +198,7 @@ def _journal(
     group = named.add_subparsers(metavar="COMMAND", required=True, parser_class=_Command)
 
     show = group.add_parser("show", parents=[common, json], help="its records; --json prints one a line")
-    show.add_argument("--since", metavar="DATE", help=DATES.replace("+30d", "2h ago as 2h"))
+    show.add_argument("--since", metavar="DATE", help=PAST_DATES)
     show.add_argument("--until", metavar="DATE", help="as for --since")
     show.add_argument("--cluster", default="", metavar="NAME")
     show.add_argument("--principal", default="", metavar="NAME")

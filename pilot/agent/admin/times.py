@@ -7,10 +7,9 @@ from datetime import datetime
 
 from pilot.errors import UsageError
 
-DATES = (
-    "2026-12-31, '2026-12-31 18:00', 20261231, 202612311800 (local time, or with Z), or from now: +30d "
-    "(s, m, h, d, w)"
-)
+_FORMS = "2026-12-31, '2026-12-31 18:00', 20261231 or 202612311800 (local time, or with Z)"
+DATES = f"a date such as {_FORMS}, or a span from now on: +30d (s, m, h, d, w)"
+PAST_DATES = f"a date such as {_FORMS}, or a span back from now: 2h (s, m, h, d, w)"
 _SPAN = re.compile(r"(\d{1,6})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?(Z?)")
