@@ -10,41 +10,47 @@ Sources: ECMA-48 for the form of sequences, the xterm control sequences document
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
-_SAFE_CONTROLS = rb"\x07-\x0f"
-"""BEL, BS, HT, LF, VT, FF, CR, SO, SI."""
-_UTF8 = (
-    rb"\xc2[\xa0-\xbf]|[\xc3-\xdf][\x80-\xbf]"
-    rb"|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
-    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
-)
-"""All of UTF-8 beyond ASCII but the C1 controls U+0080 to U+009F."""
-_TEXT = re.compile(rb"(?:[\x20-\x7e" + _SAFE_CONTROLS + rb"]+|" + _UTF8 + rb")+")
+from pilot.terminal_sequences import judge
+
+_UNSAFE_CONTROLS = bytes({*range(0x20), 0x7F} - {*range(0x07, 0x10), 0x1B})
+"""All but BEL, BS, HT, LF, VT, FF, CR, SO, SI; escape sequences are looked after by name."""
 _UTF8_BEGUN = re.compile(
     rb"[\xc2-\xdf]\Z|\xe0(?:[\xa0-\xbf])?\Z|[\xe1-\xec\xee\xef][\x80-\xbf]?\Z|\xed(?:[\x80-\x9f])?\Z"
     rb"|\xf0(?:[\x90-\xbf][\x80-\xbf]?)?\Z|[\xf1-\xf3][\x80-\xbf]{0,2}\Z|\xf4(?:[\x80-\x8f][\x80-\xbf]?)?\Z"
 )
-_C1 = re.compile(rb"\xc2[\x80-\x9f]")
+_NUMBERS = rb"(?:[0-9]{0,4};){0,30}[0-9]{0,4}"
+_PASSES = (
+    rb"\x1b(?:\[(?:" + _NUMBERS + rb"[@A-IK-MPSXZ`abdefgrsu]|[0-9:;]{0,4}+m|" + _NUMBERS + rb"m"
+    rb"|[0-2]?J|[0-9]{0,4}+T|4[hl])"
+    rb"|[78DEHM=>]|[()][0AB]|#8)"
+)
+"""Sequences that pass as they are, whatever came before."""
+_DROPS = (
+    rb"\x1b(?:\\|(?=[^ -~])|\[[ -?]{0,200}+(?=[^ -~])|[]PX^_k](?![PR])[^\x07\x18\x1a\x1b\n]{0,1000}+(?=\x1b))"
+)
+"""Sequences that have no effect, or are broken off."""
+_RUN = re.compile(rb"(?:[^\x1b]++|" + _PASSES + rb"|" + _DROPS + rb")+")
+"""What needs no closer look than a few passes over all of it at once: nearly everything, and what a guest
+prints for the sake of being slow to filter. It is made of whole sequences, and only one reading of it is
+possible, as each begins with its only ESC.
+
+Only single characters are repeated possessively: with groups, Python before 3.11.5 is wrong.
+"""
+_DROPPED = re.compile(rb"(?!" + _PASSES + rb")\x1b(?:\\|\[[ -?]*+|[]PX^_k][^\x1b]*+)?")
+"""In a run, what does not pass."""
+_C1 = re.compile(rb"(?:\xc2[\x80-\x9f])+")
 _BODY = re.compile(rb"[\x20-\x3f]*")
 _INTERMEDIATES = re.compile(rb"[\x20-\x2f]+")
 _FINAL = re.compile(rb"[\x40-\x7e]")
 _STRING_END = re.compile(rb"[\x07\x18\x1a\x1b\n]")
-_PARAMETERS = re.compile(rb"(?P<mark>[<-?]?)(?P<numbers>[0-9:;]*)(?P<middle>[ -/]*)\Z")
 
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 _MAX_SEQUENCE = 256
 """Bytes of the longest control sequence that is let through."""
 _MAX_INTERMEDIATES = 8
 _MAX_STRING = 64 * 1024
 """Bytes of a control string after which it is taken for noise: what follows is text again."""
-_MAX_NUMBER = 9999
-"""The highest parameter; more would keep a terminal busy repeating, and means nothing on a screen."""
 
-_CSI_FINALS = frozenset(b"@ABCDEFGHIJKLMPSTXZ`abdefghlmrsu")
-_PRIVATE_MODES = frozenset(
-    {1, 5, 6, 7, 12, 25, 45, 47, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015, 1047, 1048, 1049, 2004}
-)
 _MODES_OFF = frozenset({1, 5, 6, 45, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015, 2004})
 """Private modes that are off in a terminal at rest; screens, cursor and wrap are looked after by name."""
 _ESC_FINALS = frozenset(b"78DEHM=>")
@@ -83,14 +89,19 @@ class TerminalFilter:
             if self._skipping:
                 position = self._skip_sequence(data, position)
                 continue
-            text = _TEXT.match(data, position)
-            if text is not None:
-                out += text[0]
-                if b"\x0e" in text[0]:
-                    self._touched.add("charset")
-                position = text.end()
+            run = _RUN.match(data, position)
+            if run is not None:
+                position = run.end()
+                if position == len(data) and (
+                    begun := _UTF8_BEGUN.search(data, max(run.start(), position - 3))
+                ):
+                    position = begun.start()
+                    self._pending = data[position:]
+                    out += self._clean(data[run.start() : position])
+                    break
+                out += self._clean(run[0])
                 continue
-            end = self._control(data, position, out)
+            end = self._escape(data, position, out)
             if end is None:
                 self._pending = data[position:]
                 break
@@ -121,18 +132,19 @@ class TerminalFilter:
         self._touched.clear()
         return bytes(out)
 
-    def _control(self, data: bytes, position: int, out: bytearray) -> int | None:
-        """Handle what is not plain text; where it ends, or None if it is not whole yet."""
-        byte = data[position]
-        if byte == 0x1B:
-            return self._escape(data, position, out)
-        if byte >= 0x80:
-            if _C1.match(data, position):
-                return position + 2
-            if _UTF8_BEGUN.match(data, position):
-                return None
-            out += _REPLACEMENT
-        return position + 1
+    def _clean(self, run: bytes) -> bytes:
+        """What passes of a run. What is taken out goes in this order, so that nothing can grow together."""
+        text = run if run.isascii() else run.decode("utf-8", "replace").encode()
+        if b"\x1b" in text:
+            text = _DROPPED.sub(b"", text)
+            for touched, pattern in _SEEN.items():
+                if touched not in self._touched and pattern.search(text):
+                    self._touched.add(touched)
+        if b"\x0e" in text:
+            self._touched.add("charset")
+        if not text.isascii():
+            text = _C1.sub(b"", text)
+        return text.translate(None, _UNSAFE_CONTROLS)
 
     def _escape(self, data: bytes, position: int, out: bytearray) -> int | None:
         if position + 1 >= len(data):
@@ -186,7 +198,15 @@ class TerminalFilter:
             return None
         if not _FINAL.match(data, end):
             return end
-        out += self._allowed(body[0], data[end])
+        verdict = judge(body[0], data[end])
+        if self.answers or not verdict.question:
+            out += verdict.passes
+        if verdict.touched:
+            self._touched.update(verdict.touched)
+        if verdict.modes and data[end] == 0x68:
+            self._modes.update(verdict.modes)
+        elif verdict.modes:
+            self._modes.difference_update(verdict.modes)
         return end + 1
 
     def _skip_sequence(self, data: bytes, position: int) -> int:
@@ -196,50 +216,6 @@ class TerminalFilter:
             return body.end()
         self._skipping = False
         return body.end() + 1 if _FINAL.match(data, body.end()) else body.end()
-
-    def _allowed(self, body: bytes, final: int) -> bytes:
-        """The control sequence as it may be sent; empty if it may not."""
-        match = _PARAMETERS.match(body)
-        if match is None:
-            return b""
-        mark, numbers, middle = match["mark"], match["numbers"], match["middle"]
-        values = [int(number) if number else 0 for number in re.split(rb"[:;]", numbers)]
-        if max(values) > _MAX_NUMBER:
-            return b""
-        whole = b"\x1b[" + body + bytes([final])
-        if middle:
-            if mark == b"" and middle == b" " and final == 0x71:
-                self._touched.add("shape")
-                return whole
-            if (mark, numbers, middle, final) != (b"", b"", b"!", 0x70):
-                return b""
-            self._touched.add("wrap")
-            return whole
-        if mark == b"?" and final in b"hl":
-            return self._private_modes(values, final)
-        if mark or (b":" in numbers and final != 0x6D):
-            return b""
-        if final in b"nc":
-            question = (final, values) in ((0x6E, [6]), (0x63, [0]))
-            return whole if self.answers and question else b""
-        if final not in _CSI_FINALS or not _CHECKS.get(final, _always)(values):
-            return b""
-        if final in _TOUCHES:
-            self._touched.add(_TOUCHES[final])
-        return whole
-
-    def _private_modes(self, values: list[int], final: int) -> bytes:
-        allowed = [value for value in values if value in _PRIVATE_MODES]
-        if not allowed:
-            return b""
-        if final == 0x68:
-            self._modes.update(allowed)
-        else:
-            self._modes.difference_update(allowed)
-        for value, touched in ((7, "wrap"), (25, "cursor"), (12, "shape")):
-            if value in allowed:
-                self._touched.add(touched)
-        return b"\x1b[?" + b";".join(b"%d" % value for value in allowed) + bytes([final])
 
 
 class _String:
@@ -278,17 +254,14 @@ class _String:
         return position, self._left == 0
 
 
-def _always(_values: list[int]) -> bool:
-    return True
-
-
-_CHECKS: dict[int, Callable[[list[int]], bool]] = {
-    0x4A: lambda values: values in ([0], [1], [2]),  # J: 3 would erase the viewer's own scrollback
-    0x54: lambda values: len(values) == 1,  # T: with more it starts highlight mouse tracking
-    0x68: lambda values: values == [4],  # h, l: insert mode; others lock the keyboard or change Enter
-    0x6C: lambda values: values == [4],
+_SEEN = {
+    "colours": re.compile(rb"\x1b\[[0-9:;]*+m"),
+    "region": re.compile(rb"\x1b\[[0-9;]*+r"),
+    "insert": re.compile(rb"\x1b\[4h"),
+    "keypad": re.compile(rb"\x1b[=>]"),
+    "charset": re.compile(rb"\x1b[()]"),
 }
-_TOUCHES = {0x6D: "colours", 0x72: "region", 0x68: "insert"}
+"""What a run has touched, by a sequence that has done it."""
 _RESTORE = {
     "colours": b"\x1b[m",
     "insert": b"\x1b[4l",

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pilot.terminal_filter import TerminalFilter
+from pilot.terminal_sequences import judge
 
 PASSES = [
     b"plain text, tabs\tand\r\nlines\x08\x07",
@@ -191,3 +192,51 @@ def test_byte_by_byte_is_the_same_and_passing_twice_changes_nothing(data: bytes)
     single = TerminalFilter()
     assert b"".join(single.feed(data[i : i + 1]) for i in range(len(data))) == once
     assert TerminalFilter().feed(once) == once
+
+
+ADVERSARIAL = {
+    "bad bytes in text": b"\x80a",
+    "C1 in text": b"\xc2\x80a",
+    "controls in text": b"\x01a",
+    "escapes": b"\x1b",
+    "sequences broken off": b"\x1b[\x1b[1;",
+    "strings broken off": b"\x1b]",
+    "strings in text": b"\x1bP1\x1b\\a",
+    "colours": b"\x1b[1m\x1b[31m",
+    "charsets": b"\x1b(0\x1b(B",
+    "saved cursors": b"\x1b7\x1b8",
+    "shifts": b"\x0e\x0f",
+    "cursor moves": b"\x1b[H\x1b[1;2H",
+}
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_what_a_guest_prints_to_be_slow_to_filter_is_taken_at_once(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    look = TerminalFilter._escape
+
+    def counted(self: TerminalFilter, data: bytes, position: int, out: bytearray) -> int | None:
+        nonlocal looks
+        looks += 1
+        return look(self, data, position, out)
+
+    monkeypatch.setattr(TerminalFilter, "_escape", counted)
+    TerminalFilter().feed(ADVERSARIAL[name] * 4096)
+    assert looks <= 3, "closer looks at single sequences"
+
+
+def test_what_is_judged_one_by_one_is_judged_once() -> None:
+    judge.cache_clear()
+    TerminalFilter().feed(b"\x1b[?1h\x1b[?1l" * 4096)
+    assert judge.cache_info().misses == 2
+    TerminalFilter().feed(b"".join(b"\x1b[?1;%dh" % number for number in range(5000)))
+    assert judge.cache_info().currsize <= 1024
+
+
+def test_nothing_grows_together_from_what_stands_around_what_is_dropped() -> None:
+    for between in (b"\x00", b"\xc2\x9b", b"\x1b\\", b"\x1b]x\x1b\\", b"\x7f"):
+        assert b"\x1b[2J" not in TerminalFilter().feed(b"\x1b" + between + b"[2J")
+        assert "\u20ac" not in TerminalFilter().feed(b"\xe2" + between + b"\x82\xac").decode()
+        assert b"\x1b]" not in TerminalFilter().feed(b"a\x1b" + between + b"]0;x\x07")
