@@ -13,7 +13,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from bench.workshop import CLUSTER, ROOT
@@ -25,7 +25,7 @@ LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 LINE = 40
 """Keys before a new line: a terminal's line discipline takes no endless ones."""
 PACE = 0.01
-"""Seconds between an echo and the next key: a person never types into a machine that is still warm."""
+"""Seconds between an echo and the next key: nobody types into a machine that is still warm from the last."""
 KEY_SECONDS = 5.0
 READY_SECONDS = 20.0
 
@@ -49,6 +49,8 @@ class Pty:
         finally:
             os.close(slave)
         self.seen = bytearray()
+        self.last = b""
+        """The end of what the program has said."""
 
     def type(self, data: bytes) -> None:
         """Send keys."""
@@ -61,9 +63,7 @@ class Pty:
             left = until - time.perf_counter()
             if left <= 0 or not select.select([self._master], [], [], left)[0]:
                 return False
-            try:
-                self.seen += os.read(self._master, 65536)
-            except OSError:  # EIO: the program has ended
+            if not self._read():
                 return False
         del self.seen[: at + len(text)]
         return True
@@ -71,10 +71,17 @@ class Pty:
     def settle(self, quiet: float) -> None:
         """Read until nothing has come for a while, and forget it."""
         while select.select([self._master], [], [], quiet)[0]:
-            try:
-                self.seen += os.read(self._master, 65536)
-            except OSError:
+            if not self._read():
                 return
+
+    def _read(self) -> bool:
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # EIO: the program has ended
+            return False
+        self.seen += data
+        self.last = (self.last + data)[-1000:]
+        return True
 
     def end(self, keys: bytes) -> None:
         """Leave as a person does; by force if that does not help."""
@@ -102,17 +109,15 @@ def on_a_pty(command: Sequence[str], environment: Mapping[str, str], leave: byte
     """
     terminal = Pty(command, environment)
     try:
-        said = b""
         until = time.perf_counter() + READY_SECONDS
         while True:
             terminal.settle(0.3)  # what was on the screen before comes first
-            said += bytes(terminal.seen)
             terminal.seen.clear()
-            terminal.type(b"~")
-            if terminal.await_text(b"~", 1.0):
+            terminal.type(b"#")
+            if terminal.await_text(b"#", 1.0):
                 break
             if time.perf_counter() > until:
-                raise RuntimeError(f"{command[0]} shows nothing of what is typed: {said[-500:]!r}")
+                raise RuntimeError(f"{command[0]} shows nothing of what is typed: {terminal.last!r}")
         terminal.settle(0.3)
         terminal.seen.clear()
         yield terminal
@@ -120,15 +125,15 @@ def on_a_pty(command: Sequence[str], environment: Mapping[str, str], leave: byte
         terminal.end(leave)
 
 
-def time_keys(terminal: Pty, count: int) -> list[float]:
+def time_keys(terminal: Pty, count: int, pause: float = PACE) -> list[float]:
     """Type so many keys; the milliseconds until each was shown."""
     times = []
     for number, key in enumerate(_keys(count), 1):
         begin = time.perf_counter()
         terminal.type(key)
-        assert terminal.await_text(key, KEY_SECONDS), f"no echo of {key!r}: {bytes(terminal.seen)!r}"
+        assert terminal.await_text(key, KEY_SECONDS), f"no echo of {key!r}: {terminal.last!r}"
         times.append((time.perf_counter() - begin) * 1000)
-        time.sleep(PACE)
+        time.sleep(pause)
         if number % LINE == 0:
             terminal.type(b"\r")
             assert terminal.await_text(b"\n", KEY_SECONDS)
@@ -167,12 +172,12 @@ class Typist:
                         while True:
                             await self._more()
                 self._seen.clear()
-                self._stream.type(b"~")
+                self._stream.type(b"#")
                 with contextlib.suppress(TimeoutError):
-                    await self._await_text(b"~", 1.0)
+                    await self._await_text(b"#", 1.0)
                     return
 
-    async def time_keys(self, count: int) -> list[float]:
+    async def time_keys(self, count: int, pause: float = PACE) -> list[float]:
         """Type so many keys; the milliseconds until each had come back."""
         times = []
         for number, key in enumerate(_keys(count), 1):
@@ -180,7 +185,7 @@ class Typist:
             self._stream.type(key)
             await self._await_text(key, KEY_SECONDS)
             times.append((time.perf_counter() - begin) * 1000)
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(pause)
             if number % LINE == 0:
                 self._stream.type(b"\r")
                 await self._await_text(b"\n", KEY_SECONDS)
@@ -205,11 +210,11 @@ class Typist:
 
 
 @asynccontextmanager
-async def over_a_link(link: Link, node: str) -> AsyncIterator[Callable[[int], Awaitable[list[float]]]]:
+async def over_a_link(link: Link, node: str) -> AsyncIterator[Typist]:
     """A typist at a node's console, once what is typed is shown."""
     typist = Typist(await link.console(node, CLUSTER))
     try:
         await typist.ready()
-        yield typist.time_keys
+        yield typist
     finally:
         await typist.close()
