@@ -1,14 +1,18 @@
 """Whether the journal is what was once written: its chain, its signatures, and what receipts bear witness of.
 
 Whoever can write to the database can rewrite all of the chain, but not make a signer's signature; and not
-reach the receipts, which the users keep.
+reach the receipts, which the users keep. A signature covers the request's bytes: verb, cluster, the nodes as
+the signer wrote them, arguments, and for which airboss and connection it was made. It does not cover the
+principal's name, nor which UUIDs the nodes' names stood for: those are in the chain, and nothing else vouches
+for them (see `UNSIGNED`).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import msgspec
@@ -23,6 +27,10 @@ from pilot.agent.journal_chain import Head, Record
 from pilot.agent.journal_read import pages
 from pilot.agent.schema import journal
 from pilot.errors import PilotError, UsageError
+from pilot.verbs import BY_ID
+
+UNSIGNED = ("principal", "targets")
+"""Fields of a signed request's record that its signature does not cover."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -41,36 +49,46 @@ class Report(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-def verify_journal(database: Database, progress: Callable[[int], None] = lambda _count: None) -> Report:
+def verify_journal(
+    database: Database,
+    progress: Callable[[int], None] = lambda _count: None,
+    *,
+    airboss: Collection[str] | None = None,
+) -> Report:
     """Recompute the whole chain, check every stored request, and compare the end with the head row.
 
-    `progress` is told the number of records checked, every now and then. A second takes about 10,000
-    records that are signed and many more that are not.
+    A second takes about 10,000 records that are signed and many more that are not.
+
+    Args:
+        database: the journal's.
+        progress: told the number of records checked, every now and then.
+        airboss: fingerprints of the host keys that the site has had: requests signed for another airboss are
+            wrong. None if they are not known; then that is not checked.
     """
     # The end as of now: airboss goes on writing meanwhile.
     with database.read() as connection:
         end = chain.head(connection)
     head = Head(0, chain.FIRST)
     signed = 0
-    intents: set[int] = set()
+    requests = _Requests(airboss)
     for page in pages(database):
         for record in page:
-            problem = _record_problem(record, head, intents)
+            problem = _record_problem(record, head) or requests.problem(record)
             if problem:
-                return Report(record.id - 1, signed, head, len(intents), record.id, problem)
+                return Report(record.id - 1, signed, head, requests.open, record.id, problem)
             signed += record.kind == "intent" and record.auth == "signed"
             if record.id == end.id and record.hash != end.hash:
                 problem = "it is not the record that the head row names as the last"
-                return Report(head.id, signed, head, len(intents), record.id, problem)
+                return Report(head.id, signed, head, requests.open, record.id, problem)
             head = Head(record.id, record.hash)
         progress(head.id)
     if head.id < end.id:
         problem = f"records {head.id + 1} to {end.id} are missing: the head row knows of them"
-        return Report(head.id, signed, head, len(intents), head.id + 1, problem)
-    return Report(head.id, signed, head, len(intents))
+        return Report(head.id, signed, head, requests.open, head.id + 1, problem)
+    return Report(head.id, signed, head, requests.open)
 
 
-def _record_problem(record: Record, before: Head, intents: set[int]) -> str:
+def _record_problem(record: Record, before: Head) -> str:
     """What is wrong with a record that should follow this one; empty if nothing is."""
     if record.id != before.id + 1:
         missing = before.id + 1
@@ -79,17 +97,49 @@ def _record_problem(record: Record, before: Head, intents: set[int]) -> str:
         return "it does not name the hash of the record before"
     if record.hash != chain.hash_of(record, record.id, record.prev):
         return "its contents were changed: they do not have its hash"
-    if record.kind == "intent":
-        intents.add(record.id)
-        return _request_problem(record)
-    if record.kind == "outcome":
-        if not 0 < record.intent < record.id:
-            return f"it is the outcome of record {record.intent}, which does not come before it"
-        intents.discard(record.intent)
     return ""
 
 
-def _request_problem(record: Record) -> str:
+class _Requests:
+    """What was asked so far and what came of it: each request once, each with one outcome."""
+
+    def __init__(self, airboss: Collection[str] | None) -> None:
+        self._airboss = airboss
+        self._asked: dict[bytes, int] = {}
+        self._ended: dict[int, tuple[int, str] | None] = {}
+
+    @property
+    def open(self) -> int:
+        """Intents without an outcome."""
+        return sum(outcome is None for outcome in self._ended.values())
+
+    def problem(self, record: Record) -> str:
+        """What is wrong with a record after those before; empty if nothing is."""
+        if record.kind == "intent":
+            self._ended[record.id] = None
+            return _request_problem(record, self._airboss) or self._repeated(record)
+        if record.kind == "outcome":
+            return self._outcome(record)
+        return ""
+
+    def _repeated(self, record: Record) -> str:
+        if record.auth != "signed":
+            return ""
+        first = self._asked.setdefault(hashlib.sha256(record.body).digest(), record.id)
+        return "" if first == record.id else f"its signed request is that of record {first}: a replay"
+
+    def _outcome(self, record: Record) -> str:
+        if record.intent not in self._ended:
+            return f"it is the outcome of record {record.intent}, which is no intent before it"
+        one = record.time, record.result_json
+        # A commit whose answer was lost may have been made twice: the very same outcome is no second one.
+        if self._ended[record.intent] not in (None, one):
+            return f"record {record.intent} has another outcome already"
+        self._ended[record.intent] = one
+        return ""
+
+
+def _request_problem(record: Record, airboss: Collection[str] | None) -> str:
     """What is wrong with an intent's request; empty if nothing is, or if it is not a signed one."""
     if record.auth != "signed":
         return "it has a signature but does not say that it is signed" if record.signature else ""
@@ -109,14 +159,23 @@ def _request_problem(record: Record) -> str:
         return f"it names key {record.fingerprint}, but {min(keys)} signed its request"
     if request.verb != record.verb:
         return f"it says {record.verb}, but its signed request says {request.verb}"
-    if request.cluster and request.cluster != record.cluster:
+    if airboss is not None and request.airboss not in airboss:
+        return f"its request was signed for another airboss, {wire.plain(request.airboss, 60)}"
+    if request.cluster != record.cluster:
         return f"it says cluster {record.cluster}, but its signed request says {request.cluster}"
     try:
-        selectors = record.args.get("selectors")
+        args = record.args
     except msgspec.MsgspecError:
         return "its args are not JSON"
-    if selectors is not None and selectors != list(request.targets):
+    if args.pop("selectors", None) != list(request.targets):
         return "it names other targets than its signed request"
+    verb = BY_ID.get(request.verb)
+    try:
+        meant = request.args if verb is None else verb.arguments(request.args)
+    except PilotError as error:
+        return f"its signed request's arguments do not fit {request.verb}: {error.message}"
+    if args != meant:
+        return f"it has other arguments than its signed request, with {request.verb}'s defaults"
     return ""
 
 
@@ -154,12 +213,12 @@ def read_receipts(path: Path) -> list[Receipt]:
 
 
 def check_receipts(
-    database: Database, receipts: Iterable[Receipt], airboss: str | None
+    database: Database, receipts: Iterable[Receipt], airboss: Collection[str] | None
 ) -> list[tuple[int, str]]:
     """Compare receipts with the journal, whose chain was verified.
 
     Args:
-        airboss: fingerprint of the host key that must have signed them; None if it is not known.
+        airboss: fingerprints of the host keys that may have signed them; None if they are not known.
 
     Returns:
         For each receipt its journal record and what is wrong; empty if nothing is.
@@ -167,7 +226,9 @@ def check_receipts(
     return [_receipt_problem(database, receipt, airboss) for receipt in receipts]
 
 
-def _receipt_problem(database: Database, receipt: Receipt, airboss: str | None) -> tuple[int, str]:
+def _receipt_problem(
+    database: Database, receipt: Receipt, airboss: Collection[str] | None
+) -> tuple[int, str]:
     raw = receipt.body.encode()
     try:
         text = receipt.signature
@@ -180,7 +241,7 @@ def _receipt_problem(database: Database, receipt: Receipt, airboss: str | None) 
     except (KeysError, PilotError) as error:
         return 0, f"not a receipt: {error.message}"
     signer = sshsig.fingerprint(signature.public_blob)
-    if signer != body.airboss or (airboss is not None and signer != airboss):
+    if signer != body.airboss or (airboss is not None and signer not in airboss):
         return body.journal_id, f"it is by another airboss, {signer}"
     with database.read() as connection:
         found = connection.execute(

@@ -230,7 +230,7 @@ async def test_a_full_disk_refuses_and_recovers(small_disk: Path, caplog: pytest
 
 
 _WRITER = """
-import asyncio, sys
+import asyncio, os, sys
 from tests.agent.journals import append_pair
 from pilot.agent.database import Database
 from pilot.agent.journal import Journal
@@ -241,7 +241,7 @@ async def main():
     print("ready", flush=True)
     async def client(number):
         for seq in range(int(sys.argv[2])):
-            await append_pair(journal, number * 1000 + seq)
+            await append_pair(journal, os.getpid() * 100_000 + number * 1000 + seq)
     await asyncio.gather(*(client(number) for number in range(8)))
     await journal.close()
 

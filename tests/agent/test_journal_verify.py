@@ -23,8 +23,9 @@ from pilot.agent.database import Database
 from pilot.agent.journal import Journal
 from pilot.agent.journal_chain import Head
 from pilot.agent.journal_read import read
-from pilot.agent.journal_verify import Receipt, check_receipts, read_receipts, verify_journal
+from pilot.agent.journal_verify import Receipt, Report, check_receipts, read_receipts, verify_journal
 from pilot.errors import UsageError
+from pilot.verbs import Value
 from tests.agent.journals import FINGERPRINT, KEY, append_intent, append_pair, open_database, signed_body
 
 HOST_KEY = asyncssh.generate_private_key("ssh-ed25519")
@@ -121,6 +122,9 @@ def test_a_tail_cut_off_is_found_by_the_head_row(database: Database) -> None:
             {"signature": sshsig.make(KEY, signed_body(2), wire.RECEIPT_NAMESPACE)},
             "its request's signature does not hold: the signature is for namespace",
         ),
+        ({"args": '{"selectors":["compute-0-0"],"then":"off"}'}, "it has other arguments than its signed"),
+        ({"args": "{}"}, "it names other targets than its signed request"),
+        ({"cluster": ""}, "it says cluster , but"),
         ({"auth": "ssh"}, "it has a signature but does not say that it is signed"),
     ],
 )
@@ -132,6 +136,64 @@ def test_a_forger_who_mends_the_chain_cannot_sign(
     report = verify_journal(database)
     assert report.broken == 3
     assert problem in report.problem
+
+
+def _append(database: Database, *entries: journal_chain.Entry) -> Report:
+    with database.write() as connection:
+        journal_chain.append(connection, entries)
+    return verify_journal(database, airboss={"SHA256:airboss"})
+
+
+def test_a_request_counts_once_and_for_one_airboss(database: Database) -> None:
+    assert verify_journal(database, airboss={"SHA256:airboss", "SHA256:old"}).broken is None
+    report = verify_journal(database, airboss={"SHA256:other"})
+    assert report.broken == 1
+    assert report.problem == "its request was signed for another airboss, SHA256:airboss"
+    again = read(database)[2]
+    report = _append(database, again)
+    assert report.broken == 8
+    assert report.problem == "its signed request is that of record 3: a replay"
+
+
+def test_an_intent_has_one_outcome_which_comes_after_it(database: Database) -> None:
+    first = read(database)[1]
+    assert (
+        _append(database, first).broken is None
+    )  # the same, written twice: the first commit's answer was lost
+    assert (
+        _append(database, journal_chain.outcome(9.0, 1, [])).problem == "record 1 has another outcome already"
+    )
+
+
+@pytest.mark.parametrize("intent", [0, 2, 7, 8, 9])
+def test_an_outcome_is_of_an_intent(database: Database, intent: int) -> None:
+    report = _append(database, journal_chain.outcome(9.0, intent, []))
+    assert report.broken == 8
+    assert report.problem == f"it is the outcome of record {intent}, which is no intent before it"
+
+
+async def test_defaults_are_part_of_what_was_asked(tmp_path: Path) -> None:
+    database = open_database(tmp_path)
+    journal = Journal(database)
+    cases: list[tuple[int, dict[str, object], dict[str, Value]]] = [
+        (1, {"grace": 60.0, "then": "leave"}, {}),
+        (2, {"grace": 9.0, "then": "leave"}, {"grace": 9}),
+        (3, {"grace": 60.0, "then": "off"}, {}),
+    ]
+    for seq, args, signed in cases:
+        body = wire.encode_body(
+            wire.RequestBody(1, "SHA256:a", "00", seq, 1.0, "power.shutdown", "vi-1", ("n",), signed)
+        )
+        await journal.intent(
+            actor="a", fingerprint=FINGERPRINT, auth="signed", cluster="vi-1", verb="power.shutdown",
+            args={**args, "selectors": ["n"]}, body=body,
+            signature=sshsig.make(KEY, body, wire.REQUEST_NAMESPACE),
+        )  # fmt: skip
+    await journal.close()
+    report = verify_journal(database)
+    assert report.broken == 3
+    assert report.problem == "it has other arguments than its signed request, with power.shutdown's defaults"
+    database.close()
 
 
 def test_the_hash_is_as_its_documentation_says(database: Database) -> None:
@@ -180,10 +242,10 @@ def test_receipts_bear_witness(database: Database, tmp_path: Path) -> None:
     file = tmp_path / "receipts"
     plain = _receipt(Head(6, outcome.hash), signed_body(3), armored=False)
     file.write_bytes(msgspec.json.encode(good) + b"\n\n" + msgspec.json.encode(plain) + b"\n")
-    assert check_receipts(database, read_receipts(file), AIRBOSS) == [(6, ""), (6, "")]
+    assert check_receipts(database, read_receipts(file), {AIRBOSS}) == [(6, ""), (6, "")]
 
-    def problem(receipt: Receipt, airboss: str | None = AIRBOSS) -> str:
-        return check_receipts(database, [receipt], airboss)[0][1]
+    def problem(receipt: Receipt, airboss: str = AIRBOSS) -> str:
+        return check_receipts(database, [receipt], {airboss})[0][1]
 
     assert "not a receipt" in problem(Receipt(good.body.replace("SHA256", "SHA255"), good.signature))
     assert "neither armored nor base64" in problem(Receipt(good.body, "?"))

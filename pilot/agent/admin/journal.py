@@ -14,7 +14,7 @@ from pilot.agent.admin.context import Context, put_json, say
 from pilot.agent.admin.times import parse_date, show_date
 from pilot.agent.journal_chain import Record
 from pilot.agent.journal_read import Filter, last, pages, read
-from pilot.agent.journal_verify import Report, check_receipts, read_receipts, verify_journal
+from pilot.agent.journal_verify import UNSIGNED, Report, check_receipts, read_receipts, verify_journal
 from pilot.errors import Exit
 from pilot.wire import plain
 
@@ -58,23 +58,29 @@ def verify(args: argparse.Namespace) -> int:
     with Context(args) as context:
         receipts = [receipt for path in args.receipt or () for receipt in read_receipts(path)]
         database = context.database
-        airboss = _host_key(context) if receipts else None
+        airboss = _host_key(context)
+        keys = {key for key in (airboss, *(args.airboss or ())) if key} or None
         begin = time.monotonic()
 
         def progress(count: int) -> None:
             if time.monotonic() - begin > 1 and sys.stderr.isatty():
                 print(f"\r{count} records…", end="", file=sys.stderr, flush=True)
 
-        report = verify_journal(database, progress)
+        report = verify_journal(database, progress, airboss=keys)
         if time.monotonic() - begin > 1 and sys.stderr.isatty():
             say("")
-        witnessed = check_receipts(database, receipts, airboss)
+        witnessed = check_receipts(database, receipts, keys)
         bad = [(id, problem) for id, problem in witnessed if problem]
+        if keys is None and (report.signed or receipts):
+            path = context.settings.host_key.with_suffix(".pub")
+            say(f"{path} cannot be read: for which airboss requests and receipts are is NOT checked")
         if context.json:
             put_json(
                 {
                     **msgspec.structs.asdict(report),
                     "ok": report.broken is None and not bad,
+                    "airboss": None if keys is None else sorted(keys),
+                    "unsigned": UNSIGNED,
                     "receipts": [{"record": id, "problem": problem} for id, problem in witnessed],
                 }
             )
@@ -93,6 +99,10 @@ def _say_report(report: Report) -> None:
     print(
         f"{report.records} records are right, {report.signed} of them signed requests whose signature holds"
     )
+    if report.signed:
+        print(
+            "a signature does not cover the signer's name, nor the UUIDs of the nodes: the chain holds those"
+        )
     print(f"head: record {report.head.id}, {report.head.hash}")
     if report.open:
         print(f"{report.open} intents have no outcome: at work now, or interrupted (journal show --open)")
@@ -104,7 +114,6 @@ def _host_key(context: Context) -> str | None:
         text = context.settings.host_key.with_suffix(".pub").read_text()
         return sshsig.fingerprint(signers.parse_public_key(text)[0])
     except (OSError, UnicodeDecodeError, KeysError):
-        say("the host key's public half cannot be read: receipts are taken for this airboss's as they say")
         return None
 
 

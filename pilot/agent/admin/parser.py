@@ -214,6 +214,12 @@ def _journal(
     verify.add_argument(
         "--receipt", type=Path, action="append", metavar="FILE", help="compare with receipts, too"
     )
+    verify.add_argument(
+        "--airboss",
+        action="append",
+        metavar="FINGERPRINT",
+        help="a host key that this site had before, or a replica has: requests signed for it are right, too",
+    )
     verify.set_defaults(run=f"{_ROOM}.journal:verify")
 
 
