@@ -11,6 +11,7 @@ from pilot.agent.consoles import markers
 from pilot.agent.consoles.holder import Holder, Open
 from pilot.agent.consoles.keyboard import Keyboard
 from pilot.agent.consoles.ring import Ring
+from pilot.agent.consoles.trouble import Trouble
 from pilot.agent.consoles.typist import Typist
 from pilot.agent.consoles.viewer import Mode, Viewer
 from pilot.backends.provider import Serial
@@ -66,8 +67,7 @@ class Console:
         self._fresh = False
         """The node was seen to come on, and its console has not been held since."""
         self._was_held = False
-        self._loss = ""
-        self._trouble = ""
+        self._trouble = Trouble(self._say_lost, self._say_not_held)
         self._shared: tuple[int, int, Output] = (-1, -1, Output(b""))
 
     # --- what the agent tells ---------------------------------------------------------------
@@ -107,8 +107,8 @@ class Console:
         )
         if self._stale:
             viewer.tell(Notice("host", f"the host of {name} does not answer"))
-        elif self._trouble:
-            viewer.tell(Notice("host", self._trouble))
+        elif self._trouble.told:
+            viewer.tell(Notice("host", self._trouble.told))
         elif self._runs is not True:
             state = self._node.state if self._node else "off"
             viewer.tell(Notice("power", f"{name} is {state}; its console follows once it is on"))
@@ -124,6 +124,7 @@ class Console:
         viewers, self.keyboard.viewers, self.keyboard.writer = self.keyboard.viewers, [], None
         for viewer in viewers:
             viewer.finish(text)
+        self._trouble.clear()
         self._typist.disconnect()
         await self._holder.stop()
 
@@ -134,7 +135,10 @@ class Console:
         if refusal := self.keyboard.refusal(viewer):
             return refusal
         if not self._typist.connected:
-            return self._trouble or f"{plain(self._name())} does not run: there is nothing to type at"
+            name = plain(self._name())
+            if self._trouble.is_lost:
+                return f"the console of {name} has just been lost: there is nothing to type at"
+            return self._trouble.told or f"{name} does not run: there is nothing to type at"
         return self._typist.type(data)
 
     async def room(self) -> None:
@@ -168,11 +172,11 @@ class Console:
         if not self._complete and not (paused and self._fresh):
             text = "console held again; there may be a gap" if self._was_held else "console held from here on"
             self._mark(text, "host", markers.aside)
-        if self._trouble:
+        if self._trouble.told:
             self.keyboard.tell(Notice("host", f"the console of {plain(self._name())} is held now"))
         self._complete = self._fresh = False
         self._was_held = True
-        self._loss = self._trouble = ""
+        self._trouble.clear()
         self._typist.connect(serial)
 
     def printed(self, data: bytes) -> None:
@@ -184,20 +188,20 @@ class Console:
     def lost(self, why: str) -> None:
         """The console ended by itself; what that means is told by the node's record, which may be late."""
         self._typist.disconnect()
-        self._loss = why
+        self._trouble.lost(why)
         if self._starting is not None and self._node is not None and self._node.state in ENDED:
             self._starting.cancel()
             self._start_overdue()
 
     def not_held(self, why: str) -> None:
-        """A try to hold it failed. Said once, not at each try."""
-        if self._loss:
-            self._mark(f"console lost: {self._loss}", "host", markers.aside)
-            self._loss = ""
-        text = f"the console of {plain(self._name())} cannot be held: {plain(why)}"
-        if text != self._trouble:
-            self._trouble = text
-            self.keyboard.tell(Notice("host", text + "; trying again"))
+        """A try to hold it failed."""
+        self._trouble.failed(f"the console of {plain(self._name())} cannot be held: {plain(why)}")
+
+    def _say_lost(self, why: str) -> None:
+        self._mark(f"console lost: {why}", "host", markers.aside)
+
+    def _say_not_held(self, text: str) -> None:
+        self.keyboard.tell(Notice("host", text + "; trying again"))
 
     # --- the node's story -------------------------------------------------------------------
 
@@ -232,6 +236,7 @@ class Console:
     def _host_changed(self, node: Node) -> None:
         if self._stale:
             self._holder.pause()
+            self._trouble.clear()
             text = f"its host does not answer{': console lost' if not self._holder.is_held else ''}"
         else:
             text = "its host answers again"
@@ -256,7 +261,7 @@ class Console:
         await self._holder.release(LAST_WORDS)
         self._typist.disconnect()
         self._runs = False
-        self._loss = self._trouble = ""
+        self._trouble.clear()
         self._mark(text, "power", markers.closing)
 
     async def _until(self, change: Coroutine[None, None, None]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pilot.agent.consoles import console
+from pilot.agent.consoles import console, trouble
 from pilot.agent.consoles import hub as hub_module
 from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.consoles.viewer import Viewer
@@ -89,6 +89,39 @@ async def test_last_words_come_before_the_power_off(hub: ConsoleHub, lines: Line
     hub.node_changed(node("on"))
     await lines["a"].print(b"again")
     await seen.sees("turned on]\x1b[m\r\nagain")
+
+
+async def test_a_power_off_whose_record_is_late_is_one_line(
+    hub: ConsoleHub, lines: Lines, reader: NewReader
+) -> None:
+    lines["a"].power_on()
+    await hub.hold("a")
+    hub.node_changed(node("on"))
+    seen = reader(await hub.attach("a", "ann", "write", may_write=True))
+    lines["a"].power_off()
+    await until(lambda: lines["a"].opened >= 3)  # it was tried again in vain, twice
+    await seen.viewer.write(b"x")
+    await seen.told("has just been lost", "writer")
+    hub.node_changed(node("off"))
+    await seen.sees("turned off]")
+    assert [n.text for n in seen.notices if n.what != "writer"] == ["compute-a: turned off"]
+    assert seen.output.count(b"[pilot") == 2, "turned on, turned off"
+
+
+async def test_a_loss_that_is_no_power_off_is_said_after_a_while(
+    hub: ConsoleHub, lines: Lines, reader: NewReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trouble, "QUIET", 0.8)
+    lines["a"].power_on()
+    await hub.hold("a")
+    hub.node_changed(node("on"))
+    seen = reader(await hub.attach("a", "ann", "write", may_write=True))
+    lines["a"].power_off()
+    await seen.sees("console lost: the line ended]")
+    await seen.told("cannot be held: the domain is not running", "host")
+    lines["a"].power_on()
+    await seen.told("the console of compute-a is held now", "host")
+    await seen.sees("console held again; there may be a gap]")
 
 
 async def test_a_console_that_does_not_end_is_let_go_after_a_power_off(
