@@ -44,7 +44,8 @@ class Strangers(Generic[T]):
         """Who has waited longest of those at the address that most wait from; None if nobody waits."""
         if not self._waiting:
             return None
-        return next(iter(max(self._waiting.values(), key=len)))
+        fullest = max(self._waiting.values(), key=lambda waiting: len(waiting))
+        return next(iter(fullest))
 
     def remove(self, one: T) -> None:
         """One is gone, or has authenticated. Of one that does not wait, nothing."""
