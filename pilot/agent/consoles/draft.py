@@ -73,7 +73,7 @@ class Draft:
             self.style,
             self.charsets,
             self.shift,
-            self._base.rendition if attributes is None else Rendition(attributes.values()),
+            self._base.rendition if attributes is None else Rendition.of(attributes),
         )
         return self._base if made == self._base else made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-_LONGEST = 256
+_LONGEST = 512
 """Bytes of parameters that are read; no terminal takes as many."""
 _LONGEST_CODE = 32
 _CACHED = 1024
@@ -25,13 +25,18 @@ _ENDS = {
 _COLOURS = {b"38": "ink", b"48": "paper", b"58": "line"}
 
 Attributes = dict[str, bytes]
-"""What is in force: the parameters that set each attribute, oldest first."""
+"""What is in force: the parameters that set each attribute."""
 
 
 class Rendition(tuple[bytes, ...]):
-    """The parameters in force, one an attribute, oldest first. Empty: as at rest."""
+    """The parameters in force, one an attribute, in a fixed order. Empty: as at rest."""
 
     __slots__ = ()
+
+    @classmethod
+    def of(cls, attributes: Attributes) -> Rendition:
+        """The same from attributes."""
+        return cls(sorted(attributes.values(), key=lambda code: (b";" in code, code)))
 
     def attributes(self) -> Attributes:
         """The same by attribute."""
@@ -42,7 +47,10 @@ class Rendition(tuple[bytes, ...]):
 
     def sequence(self) -> bytes:
         """What sets it on a terminal at rest."""
-        return b"".join(b"\x1b[" + parameters + b"m" for parameters in self)
+        single = b";".join(parameters for parameters in self if b";" not in parameters)
+        groups = [single] if single else []
+        groups += [parameters for parameters in self if b";" in parameters]
+        return b"".join(b"\x1b[" + parameters + b"m" for parameters in groups)
 
 
 PLAIN = Rendition()
@@ -75,7 +83,8 @@ def _changes(parameters: bytes) -> tuple[tuple[str, bytes], ...]:
             out += [(name, b"") for name in ended]
         elif code in _COLOURS:
             taken = {b"5": 3, b"2": 5}.get(codes[at + 1] if at + 1 < len(codes) else b"", 1)
-            out.append((_COLOURS[code], b";".join(codes[at : at + taken])))
+            if taken > 1 and at + taken <= len(codes):
+                out.append((_COLOURS[code], b";".join(codes[at : at + taken])))
         elif name := _COLOURS.get(kind, _ATTRIBUTES.get(kind, "")):
             out.append((name, code))
         at += taken
