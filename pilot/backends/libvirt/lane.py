@@ -24,6 +24,10 @@ from pilot.errors import BusyError, DeadlineError, PilotError, UnreachableError
 
 T = TypeVar("T")
 QUEUE_LIMIT = 16_384
+DROPPED_LIMIT = 64
+"""Lanes of a lost host that may hang beside those at work."""
+REFUSED_SECONDS = 1.0
+"""Until a further lane is tried after one that did not open beside others that did."""
 
 
 class Lane:
@@ -39,6 +43,8 @@ class Lane:
         """Whether its thread is there."""
         self.idle = False
         self.retired = False
+        self.dropped = False
+        """Whether its host was lost while it was at work: it may never come back."""
 
 
 class Lanes:
@@ -83,6 +89,7 @@ class Lanes:
         self._lanes: list[Lane] = [Lane(first)] if first is not None else []
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._not_before = 0.0
         self._closed = ""
 
     @property
@@ -90,6 +97,12 @@ class Lanes:
         """Lanes that are retired and wait for a call to come back."""
         with self._ready:
             return sum(lane.retired for lane in self._lanes)
+
+    @property
+    def busy(self) -> int:
+        """Lanes that are at work on a call that somebody waits for."""
+        with self._ready:
+            return sum(lane.running is not None and not lane.retired for lane in self._lanes)
 
     async def call(self, doing: str, function: Callable[[Any], T], deadline: float) -> T:
         """Run a function on a virConnect, in a thread; see `call_on`."""
@@ -134,7 +147,7 @@ class Lanes:
         with self._ready:
             pending, self._pending = list(self._pending), deque()
             for lane in self._lanes:
-                lane.retired = True
+                lane.retired = lane.dropped = True
             running = [lane.running for lane in self._lanes if lane.running is not None]
             self._ready.notify_all()
         for call in pending:
@@ -189,7 +202,10 @@ class Lanes:
             self._add()
 
     def _add(self) -> None:
-        if len(self._lanes) < self._limit:
+        # Those of a host that was cut off may hang for hours, and must not keep it from coming back.
+        bound = self._limit + min(sum(lane.dropped for lane in self._lanes), DROPPED_LIMIT)
+        alone = all(lane.retired for lane in self._lanes)
+        if len(self._lanes) < bound and (alone or time.monotonic() >= self._not_before):
             lane = Lane(None)
             self._lanes.append(lane)
             self._hire(lane)
@@ -270,6 +286,8 @@ class Lanes:
                 lane.retired = True
                 others = any(not other.retired for other in self._lanes)
                 refused = [] if others else self._take_all()
+                if others:
+                    self._not_before = time.monotonic() + REFUSED_SECONDS
             for call in refused:
                 self._post(fail, call, unreachable(failure, call.doing, self._host))
             return False

@@ -173,6 +173,67 @@ async def test_a_connection_that_cannot_be_opened_tells_all_who_wait() -> None:
     here.close("over")
 
 
+async def test_what_is_dropped_is_told_at_once_and_lanes_begin_anew() -> None:
+    here = await lanes(spare=1)
+    free, began = threading.Event(), threading.Event()
+
+    def hang(_raw: Any) -> str:
+        began.set()
+        free.wait(30)
+        return "late"
+
+    running = asyncio.create_task(here.call("running", hang, 60))
+    await until(began.is_set)
+    waiting = asyncio.create_task(here.call("waiting", lambda _raw: None, 60))
+    await asyncio.sleep(0)
+    here.drop("the host is down")
+    with pytest.raises(DeadlineError, match="running: the host is down"):
+        await running
+    with pytest.raises(UnreachableError, match="waiting was not tried: the host is down"):
+        await waiting
+    assert here.stuck == 1
+    assert await here.call("again", lambda raw: raw.getType(), 5) == "TEST"
+    free.set()
+    await until(lambda: here.stuck == 0, 5, "the dropped call came back, and its connection is closed")
+    here.drop("nothing runs: nobody is told")
+    assert await here.call("again", lambda raw: raw.getType(), 5) == "TEST"
+    here.close("over")
+
+
+async def test_calls_that_a_lost_host_never_answers_do_not_use_up_the_lanes() -> None:
+    here = await lanes(spare=1)
+    free = threading.Event()
+    for number in range(5):
+        hanging = asyncio.create_task(here.call("hanging", lambda _raw: free.wait(30), 60))
+        await until(lambda: here.busy == 1)
+        here.drop("the host is down")
+        with pytest.raises(DeadlineError):
+            await hanging
+        assert here.stuck == number + 1
+    assert await here.call("the host is back", lambda raw: raw.getType(), 5) == "TEST"
+    free.set()
+    await until(lambda: here.stuck == 0, 5, "all came back")
+    here.close("over")
+
+
+async def test_no_two_threads_are_ever_inside_one_connection() -> None:
+    here = await lanes(eager=4, spare=3, patience=0.05)
+    inside: dict[int, int] = {}
+    most = 0
+
+    def call(raw: Any) -> None:
+        nonlocal most
+        inside[id(raw)] = inside.get(id(raw), 0) + 1
+        most = max(most, inside[id(raw)])
+        raw.getType()
+        inside[id(raw)] -= 1
+
+    await asyncio.gather(*(here.call("calling", call, 10) for _ in range(500)))
+    assert most == 1
+    assert 1 <= len(inside) <= 4
+    here.close("over")
+
+
 def _join(threads: list[threading.Thread]) -> None:
     for thread in threads:
         thread.join(5)
