@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 
 from pilot.agent.consoles.typist import COMFORTABLE, Typist
@@ -14,6 +15,12 @@ class Pipe:
     def __init__(self) -> None:
         self.reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
+
+    def fill(self) -> None:
+        """Leave no room."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self._writer, bytes(4096))
 
     async def write(self, data: bytes) -> None:
         while data:
@@ -51,8 +58,9 @@ async def test_a_paste_larger_than_all_buffers_arrives_whole_and_in_order() -> N
 
 async def test_who_types_goes_on_when_the_console_is_lost() -> None:
     typist, pipe = Typist(lambda _why: None), Pipe()
+    pipe.fill()
     typist.connect(pipe)
-    for _ in range(3):
+    for _ in range(2):
         typist.type(bytes(COMFORTABLE))
     waiting = asyncio.create_task(typist.room())
     await asyncio.sleep(0)
