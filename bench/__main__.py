@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ PARTS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure; 0 whatever the figures are, since a slow machine is no error."""
+    """Measure; 0 whatever the figures are, since a slow machine is no error; 1 if a part could not run."""
     parser = argparse.ArgumentParser(
         "python -m bench",
         description="Measure, beside what is compared with.",
@@ -45,23 +46,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     for variable in ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE"):
         os.environ.pop(variable, None)
     quiet_libvirt()
-    rows, notes = asyncio.run(_run(args.parts or list(PARTS), args.disk))
+    rows, notes, failed = asyncio.run(_run(args.parts or list(PARTS), args.disk))
     print(table.render(rows))
     print(f"On {table.machine()}.", *(f"- {note}" for note in notes), sep="\n")
-    if args.write:
+    if failed:
+        print(f"could not be measured: {', '.join(failed)}", file=sys.stderr)
+    elif args.write:
         table.write(args.write, rows, notes)
-    return 0
+    return 1 if failed else 0
 
 
-async def _run(parts: Sequence[str], disk: Path) -> tuple[list[Row], list[str]]:
-    rows: list[Row] = []
+async def _run(parts: Sequence[str], disk: Path) -> tuple[list[Row], list[str], list[str]]:
+    """Rows and notes of the parts, and the parts that failed; one that does leaves the others alone."""
+    rows, failed = list[Row](), list[str]()
     async with Workshop(disk) as workshop:
         for name in parts:
             begin = time.monotonic()
             print(f"{name}: {PARTS[name]}", file=sys.stderr, flush=True)
-            rows += await importlib.import_module(f"bench.{name}").measure(workshop)
+            try:
+                rows += await importlib.import_module(f"bench.{name}").measure(workshop)
+            except Exception:
+                traceback.print_exc()
+                failed.append(name)
             workshop.say(f"{time.monotonic() - begin:.0f} s")
-        return rows, workshop.notes
+        return rows, workshop.notes, failed
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ async def measure(workshop: Workshop) -> list[Row]:
                 for number in range(ROUNDS):
                     if number:
                         await site.airboss.start()
+                        await site.await_nodes(1)
                     await _airboss(site, plan.name, times)
                     await site.airboss.stop()
                     await asyncio.to_thread(_on_a_pty, times, "virsh", virsh, os.environ, LEAVE)
