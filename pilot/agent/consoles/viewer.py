@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Literal, Protocol
+from types import TracebackType
+from typing import Literal, Protocol, Self
 
 import msgspec
 
@@ -84,6 +85,14 @@ class Viewer:
         """The offset at which the stream ends; None while it goes on."""
         self._behind_since: float | None = None
         self._reminded = float("-inf")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     async def next_frames(self) -> list[Output | Notice]:
         """What comes next, MAX_CONSOLE_CHUNK bytes of output at most. Empty once all is over.
