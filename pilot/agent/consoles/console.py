@@ -78,6 +78,20 @@ class Console:
         if self._change is None:
             self._consider()
 
+    def begin_anew(self, text: str) -> None:
+        """Others own the node now: those who are attached must go, and nothing from before is kept.
+
+        The console stays held, so that the new owners miss nothing.
+        """
+        for viewer in self.keyboard.dismiss():
+            viewer.close(text)
+        self._typist.forget()
+        self.ring = Ring()
+        self._shared = -1, -1, Output(b"")
+        self.keyboard.announce_presence()
+        if self._runs:
+            self._mark("the console is kept from here on", "host", markers.aside)
+
     async def starting(self) -> None:
         """The node will run once this returns; the caller sets the deadline."""
         while self._change is not None:
@@ -121,8 +135,7 @@ class Console:
             self._starting.cancel()
         if self._change is not None:
             self._change.cancel()
-        viewers, self.keyboard.viewers, self.keyboard.writer = self.keyboard.viewers, [], None
-        for viewer in viewers:
+        for viewer in self.keyboard.dismiss():
             viewer.finish(text)
         self._trouble.clear()
         self._typist.disconnect()
@@ -135,10 +148,8 @@ class Console:
         if refusal := self.keyboard.refusal(viewer):
             return refusal
         if not self._typist.connected:
-            name = plain(self._name())
-            if self._trouble.is_lost:
-                return f"the console of {name} has just been lost: there is nothing to type at"
-            return self._trouble.told or f"{name} does not run: there is nothing to type at"
+            why = "has just lost its console" if self._trouble.is_lost else "does not run"
+            return self._trouble.told or f"{plain(self._name())} {why}: there is nothing to type at"
         return self._typist.type(data)
 
     async def room(self) -> None:

@@ -59,14 +59,23 @@ class ConsoleHub:
         self._stopped = False
 
     def node_changed(self, node: Node) -> None:
-        """The inventory has a new record of a node. Presence in it is not looked at."""
+        """The inventory has a new record of a node. Presence in it is not looked at.
+
+        When the node has moved to another cluster, its console begins anew for the new owners.
+        """
         if self._stopped:
             return
         console = self._consoles.get(node.id)
         if console is None and node.serial and node.state in RUNS and node.stale_since is None:
             console = self._console(node.id)  # it is told the record before, so that it sees the change
+        before = self._nodes.get(node.id)
         self._nodes[node.id] = node
         if console is not None:
+            if before is not None and before.cluster != node.cluster:
+                cluster = (
+                    f"of {plain(before.cluster)} any more" if before.cluster else "without a cluster any more"
+                )
+                console.begin_anew(f"{plain(before.name)} is not {cluster}")
             console.node_changed(node)
 
     def node_gone(self, node_id: str) -> None:
@@ -94,6 +103,9 @@ class ConsoleHub:
 
     async def attach(self, node_id: str, principal: str, mode: Mode, may_write: bool) -> Viewer:
         """Attach to a node's console, also of a node that is off.
+
+        Nothing is awaited in here: it is attached at once, or not at all. Use the viewer as a context
+        manager, so that it is closed whatever happens to its reader.
 
         Args:
             node_id: the node's UUID.

@@ -9,6 +9,8 @@ from pilot.errors import BusyError
 from pilot.wire import Notice, plain
 
 MAX_VIEWERS = 512
+MAX_OF_ONE = 16
+"""Viewers of one principal, so that nobody can keep the others out."""
 
 
 class Keyboard:
@@ -33,8 +35,14 @@ class Keyboard:
         """Attach a viewer.
 
         Raises:
-            BusyError: there are too many.
+            BusyError: there are too many, of this principal or in all.
         """
+        own = sum(1 for other in self.viewers if other.principal == viewer.principal)
+        if own >= MAX_OF_ONE:
+            raise BusyError(
+                f"{plain(viewer.principal)} is attached to this console {own} times already",
+                "Leave it somewhere else first.",
+            )
         if len(self.viewers) >= MAX_VIEWERS:
             raise BusyError(
                 f"{MAX_VIEWERS} viewers are attached to this console", "Wait until some have left."
@@ -47,7 +55,7 @@ class Keyboard:
             self._hand_over(viewer, "joined", f"{name} has joined and types now")
         else:
             self._announce(others, Notice("joined", f"{name} has joined and watches"))
-        self._presence(self.writer_name, self.watchers)
+        self.announce_presence()
 
     def leave(self, viewer: Viewer) -> None:
         """A viewer is gone; the keyboard goes to the first who has asked for it."""
@@ -60,7 +68,7 @@ class Keyboard:
             self._pass_on(f"{name} has left")
         else:
             self._announce(self.viewers, Notice("left", f"{name} has left"))
-        self._presence(self.writer_name, self.watchers)
+        self.announce_presence()
 
     def demote(self, viewer: Viewer, text: str) -> None:
         """A viewer must not type any more; the keyboard goes on as if they had left."""
@@ -68,7 +76,7 @@ class Keyboard:
             viewer.writing = False
             viewer.tell(Notice("taken", text, writing=False))
             self._pass_on(f"{plain(viewer.principal)} watches now", but=viewer)
-            self._presence(self.writer_name, self.watchers)
+            self.announce_presence()
 
     def take(self, viewer: Viewer) -> str:
         """Give a viewer the keyboard; why not, or nothing."""
@@ -79,7 +87,7 @@ class Keyboard:
         name = plain(viewer.principal)
         viewer.tell(Notice("writer", "the keyboard is yours now", writing=True))
         self._hand_over(viewer, "writer", f"{name} types now")
-        self._presence(self.writer_name, self.watchers)
+        self.announce_presence()
         return ""
 
     def refusal(self, viewer: Viewer) -> str:
@@ -91,6 +99,15 @@ class Keyboard:
         if self.writer is None:
             return "you watch; the keyboard is free: take it to type"
         return f"{self.writer_name} types here; take the keyboard to type yourself"
+
+    def dismiss(self) -> list[Viewer]:
+        """Nobody is attached any more; who was."""
+        viewers, self.viewers, self.writer = self.viewers, [], None
+        return viewers
+
+    def announce_presence(self) -> None:
+        """Tell who is here now."""
+        self._presence(self.writer_name, self.watchers)
 
     def tell(self, notice: Notice) -> None:
         """A notice to all."""

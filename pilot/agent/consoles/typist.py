@@ -50,6 +50,11 @@ class Typist:
             self._task.cancel()
             self._task = None
 
+    def forget(self) -> None:
+        """Drop what was not typed yet, and go on."""
+        if (serial := self._serial) is not None:
+            self.connect(serial)
+
     @property
     def connected(self) -> bool:
         """Whether there is something to type at."""

@@ -60,8 +60,8 @@ def test_how_the_stream_is_cut_does_not_matter(pieces: list[bytes], data: st.Dat
 
 SLOW = [
     b"\x0e", b"\x0f", b"\x0ea\x0fb", b"\x1b7", b"\x1b8", b"\x1bn", b"\x1bo", b"\x1b[?6h", b"\x1b[?6l",
-    b"\x1b(0", b"\x1b[31m", b"\x1b[38;5;3m", b"\x1b[1m", b"\x1b[38m", b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[!p", b"\x1bc",
-    b"\x1b]x\x0e\x07", b"\x1b]\x0ey\x1b\\",
+    b"\x1b(0", b"\x1b[31m", b"\x1b[38;5;3m", b"\x1b[1m", b"\x1b[38m", b"\x1b[?1049h",
+    b"\x1b[?1049l", b"\x1b[!p", b"\x1bc", b"\x1b]x\x0e\x07", b"\x1b]\x0ey\x1b\\",
 ]  # fmt: skip
 """What is taken in runs, and what may come between."""
 

@@ -101,7 +101,7 @@ async def test_a_power_off_whose_record_is_late_is_one_line(
     lines["a"].power_off()
     await until(lambda: lines["a"].opened >= 3)  # it was tried again in vain, twice
     await seen.viewer.write(b"x")
-    await seen.told("has just been lost", "writer")
+    await seen.told("has just lost its console", "writer")
     hub.node_changed(node("off"))
     await seen.sees("turned off]")
     assert [n.text for n in seen.notices if n.what != "writer"] == ["compute-a: turned off"]

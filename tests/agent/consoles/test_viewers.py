@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from pilot.agent.consoles import keyboard, typist
@@ -191,3 +193,57 @@ async def test_notices_of_one_who_does_not_read_are_bounded_and_keep_who_writes(
 
 def _output(frames: list[Output | Notice]) -> bytes:
     return b"".join(frame.data for frame in frames if isinstance(frame, Output))
+
+
+async def test_one_principal_cannot_keep_the_others_out(hub: ConsoleHub, machine: Machine) -> None:
+    mine = [await hub.attach("a", "ann", "watch", may_write=False) for _ in range(keyboard.MAX_OF_ONE)]
+    with pytest.raises(BusyError, match="ann is attached to this console 16 times already"):
+        await hub.attach("a", "ann", "watch", may_write=False)
+    await hub.attach("a", "bob", "write", may_write=True)
+    mine[0].close()
+    await hub.attach("a", "ann", "watch", may_write=False)
+
+
+async def test_attaching_is_never_half_done(
+    hub: ConsoleHub, machine: Machine, presence: dict[str, tuple[str, int]]
+) -> None:
+    attaching = hub.attach("a", "ann", "write", may_write=True)
+    with pytest.raises(StopIteration) as done:
+        attaching.send(None)  # It ends without having waited once: there is no place to cancel it at.
+    assert presence["a"] == ("ann", 0)
+    with contextlib.suppress(RuntimeError), done.value.value as viewer:
+        assert viewer.writing
+        raise RuntimeError("the reader fails")
+    assert presence["a"] == ("", 0)
+    assert [frame.what for frame in await viewer.next_frames() if isinstance(frame, Notice)] == []
+
+
+async def test_a_node_that_moves_takes_nothing_of_its_console_along(
+    hub: ConsoleHub, machine: Machine, reader: NewReader, presence: dict[str, tuple[str, int]]
+) -> None:
+    ann = reader(await hub.attach("a", "ann", "write", may_write=True))
+    eve = reader(await hub.attach("a", "eve", "watch", may_write=False))
+    await machine.print(b"the old owner's secret\r\n")
+    await ann.sees("secret")
+    await eve.sees("secret")
+    hub.node_changed(msgspec.structs.replace(node("on"), cluster="vc2"))
+    async with asyncio.timeout(5):
+        await ann.task
+        await eve.task
+    assert ann.notices[-1] == Notice("closed", "compute-a is not of vc1 any more", writing=False, final=True)
+    assert eve.notices[-1] == Notice("closed", "compute-a is not of vc1 any more", final=True)
+    assert presence["a"] == ("", 0)
+    await ann.viewer.write(b"not typed")
+    await ann.viewer.take()
+    bob = reader(await hub.attach("a", "bob", "write", may_write=True))
+    assert bob.viewer.attached.writer == "bob"
+    await bob.viewer.write(b"typed")
+    assert await machine.typed(5) == b"typed"
+    await machine.print(b"new")
+    await bob.sees("new")
+    assert b"secret" not in bob.output
+    assert bob.output.startswith(b"\r\n\x1b[2m[pilot 2026-11-23T16:20:31Z compute-a: the console is kept")
+    assert ann.output.endswith(b"secret\r\n")
+    assert machine.opened == 1, "no byte is missed in between"
+    hub.node_changed(msgspec.structs.replace(node("on"), cluster="vc2"))
+    assert presence["a"] == ("bob", 0)
