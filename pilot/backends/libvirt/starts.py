@@ -32,9 +32,12 @@ class LateStarts:
         self._open: dict[str, float | None] = {}
         """Node to when to stop looking; None while the call that starts it has not come back."""
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
 
     def expect(self, uuid: str, *, back: bool) -> None:
         """The node may come up paused; `back` tells whether the call that starts it has come back."""
+        if self._stopped:
+            return
         loop = asyncio.get_running_loop()
         self._open[uuid] = loop.time() + AFTERWARDS if back else None
         if self._task is None or self._task.done():
@@ -54,6 +57,7 @@ class LateStarts:
 
     def stop(self) -> None:
         """Look no longer: the next airboss finds the intent."""
+        self._stopped = True
         self._open.clear()
         if self._task is not None:
             self._task.cancel()
