@@ -44,7 +44,7 @@ class Pty:
                 stderr=slave,
                 cwd=ROOT,
                 env={**environment, "TERM": "xterm"},
-                preexec_fn=lambda: _own_terminal(0),
+                start_new_session=True,
             )
         finally:
             os.close(slave)
@@ -93,11 +93,6 @@ class Pty:
             self._process.terminate()
             self._process.wait(5.0)
         os.close(self._master)
-
-
-def _own_terminal(fd: int) -> None:
-    os.setsid()
-    fcntl.ioctl(fd, termios.TIOCSCTTY, 0)
 
 
 @contextmanager
