@@ -29,7 +29,7 @@ check: $(VENV)/.dev
 	if grep -q '^\[tool\.importlinter' pyproject.toml; then $(BIN)/lint-imports; fi
 
 pytest: $(VENV)/.dev
-	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(PYTEST_ARGS)
 
 bench: debian-demo debian-bench $(VENV)/.dev
 	$(BIN)/python -m bench

@@ -7,6 +7,7 @@ path is short enough for Unix sockets (pytest's tmp_path is not).
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,10 @@ from pilot.demo.domains import NodePlan
 from pilot.demo.guest import Guest
 from pilot.demo.hypervisor import PrivateHost
 from tests.support.vms import Vm
+
+# Started in the background by a shell, this process ignores SIGINT, and so would all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # libvirt prints every error on stderr besides raising it.
 libvirt.registerErrorHandler(lambda _context, _error: None, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import libvirt
@@ -78,27 +79,33 @@ def test_words_for_states(state: int, reason: int, word: str) -> None:
     assert state_of(state, reason) == word
 
 
+def raised(text: str) -> libvirt.libvirtError:
+    """An error with this text: made in a thread of its own, since libvirt adds a thread's last one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(libvirt.libvirtError, text).result()
+
+
 def test_errors_lose_the_noise_and_gain_a_hint() -> None:
     text = (
         "internal error: qemu unexpectedly closed the monitor: 2026-11-22T16:28:20.154667Z "
         'qemu-system-x86_64: -device {"driver":"ide-hd","bus":"ide.0"}: Failed to get "write" lock\n'
         "Is another process using the image [/vm/disk.img]?"
     )
-    error = translate(libvirt.libvirtError(text), "turning on compute-0-0", "host-1")
+    error = translate(raised(text), "turning on compute-0-0", "host-1")
     assert error.message == (
         'turning on compute-0-0 failed: Failed to get "write" lock '
         "Is another process using the image [/vm/disk.img]?"
     )
     assert "same disk" in error.hint
-    lost = translate(libvirt.libvirtError("internal error: client socket is closed"), "resetting", "host-1")
+    lost = translate(raised("internal error: client socket is closed"), "resetting", "host-1")
     assert isinstance(lost, UnreachableError)
     assert "host-1" in lost.message
     assert translate(lost, "x", "y") is lost
     assert hint("nothing that is known") == ""
     away = "Failed to connect socket to '/run/vm/libvirt-sock': No such file or directory"
-    told = translate(libvirt.libvirtError(away), "resetting", "host-1")
+    told = translate(raised(away), "resetting", "host-1")
     assert told.message == "resetting failed: host host-1: it cannot be reached"
-    assert len(translate(libvirt.libvirtError("x\x1b[2J" * 200), "a", "b").message) < 400
+    assert len(translate(raised("x\x1b[2J" * 200), "a", "b").message) < 400
 
 
 async def lanes(**settings: Any) -> Lanes:
