@@ -97,7 +97,8 @@ class Recovery:
                 self._timers[node.id] = asyncio.get_running_loop().call_later(
                     self._settle, self._look, node, f"was {node.state}"
                 )
-        elif node.state == "paused":
+        elif node.state in ("paused", "on"):
+            # A start that leaves it paused is told as on for a moment: only asking tells which it is.
             self._look(node)
         else:
             self._look(node, f"was {node.state}")
@@ -115,7 +116,7 @@ class Recovery:
             if await asyncio.to_thread(paused_since, self._database, node.id, intent):
                 return "was paused by somebody since"
             if not await self._provider.resume_interrupted(node.id):
-                return "was not paused any more"
+                return "was on" if node.state == "on" else "was not paused any more"
             _log.warning("%s was left paused by an interrupted start: it runs now", node.name)
             return "resumed"
 

@@ -57,6 +57,8 @@ async def make_site(short_folder: Path, hosts: Callable[..., PrivateHost]) -> As
     yield make
     for airboss in made:
         await airboss.stop()
+        # Shown where the test failed.
+        print(airboss.log.read_text(), await airboss.admin("journal", "show"))
 
 
 @pytest.fixture
