@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,17 +148,6 @@ def test_a_character_and_a_sequence_cut_in_two_are_made_whole(screen: Screen) ->
             assert "\N{REPLACEMENT CHARACTER}" not in shown.decode(errors="replace")
             assert cut in shown
             assert screen.show(shown).lines == screen.show(b"\x1b[44m" + cut + b"\r\nq" * 30 + b"z").lines
-
-
-def test_a_boot_log_is_taken_at_20_mb_a_second() -> None:
-    log = boot_log(20_000)
-    ring, started = Ring(), time.process_time()
-    for _ in range(8):
-        for at in range(0, len(log), 4096):
-            ring.append(log[at : at + 4096])
-    rate = 8 * len(log) / (time.process_time() - started) / 1e6
-    print(f"\n{rate:.0f} MB/s")
-    assert rate > 20
 
 
 def test_no_append_follows_more_than_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import Awaitable, Callable
 
 import libvirt
@@ -282,23 +281,20 @@ async def test_a_stopped_qemu_is_named_as_hung_slows_no_other_and_is_turned_off(
     error = await r.refused("vm-1", "power.reset")
     assert "has not answered for" in error.message
     assert "power.off" in error.hint
-    began = time.monotonic()
     for _ in range(5):
         await r.act("vm-2", "power.pause")
         await r.act("vm-2", "power.resume")
-    assert time.monotonic() - began < 1
+    assert r.sink.now[hung].hung_ms, "the neighbour was served while this one hangs"
     vms.signal("vm-1", signal.SIGCONT)
     await until(lambda: r.sink.now[hung].hung_ms is None, 2, "no longer hung")
 
     vms.signal("vm-1", signal.SIGSTOP)
     await until(lambda: r.sink.now[hung].hung_ms, 4, "hung again")
     ending = asyncio.create_task(r.act("vm-1", "power.off"))
-    began = time.monotonic()
     await r.act("vm-3", "power.on")
     await r.act("vm-2", "power.pause")
     await r.act("vm-2", "power.resume")
-    assert time.monotonic() - began < 8, "other nodes wait for the one that is being ended"
-    assert not ending.done()
+    assert not ending.done(), "other nodes waited for the one that is being ended"
     assert (await ending).state == "off"
     assert any("by force" in text for text in r.progress)
     assert r.sink.now[hung].hung_ms is None
