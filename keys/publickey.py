@@ -95,6 +95,7 @@ def read_public_key(reader: Reader, kind: str) -> PublicKey:
     return PublicKey(kind, blob, point, n, e, application)
 
 
+@lru_cache(maxsize=256)
 def parse_public_blob(blob: bytes) -> PublicKey:
     """A bare public key from its blob.
 

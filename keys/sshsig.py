@@ -63,7 +63,7 @@ class MessageSigner(Protocol):
         """The public key, or the certificate that goes with it."""
 
     async def sign(self, data: bytes) -> bytes:
-        """An SSH signature blob over the data."""
+        """An SSH signature blob over the data, in a form that `parse` accepts."""
 
 
 class Signature(msgspec.Struct, frozen=True):
@@ -155,14 +155,11 @@ async def make_with(signer: MessageSigner, message: bytes, namespace: str) -> by
     """Sign with one of the user's identities. Gives the raw blob; the hash is SHA-512.
 
     Raises:
-        BadSignatureError: the signer (an agent, a token) gave something that `parse` refuses.
-        KeysError: whatever the signer raises.
+        KeysError: whatever the signer raises; it has looked at what its agent or token gave.
     """
     _require_namespace(namespace)
     signature = await signer.sign(_to_be_signed(message, namespace, "sha512"))
-    blob = _assemble(signer.public_blob, namespace, signature)
-    parse(blob)
-    return blob
+    return _assemble(signer.public_blob, namespace, signature)
 
 
 def armor(blob: bytes) -> str:

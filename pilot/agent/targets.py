@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -34,6 +35,7 @@ class Resolved(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...]
 
 
+@lru_cache(maxsize=65_536)
 def natural(name: str) -> tuple[tuple[int, str], ...]:
     """A sort key that puts compute-0-2 before compute-0-10."""
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name))
