@@ -11,8 +11,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import asyncssh
 
@@ -38,14 +39,16 @@ from pilot.records import Cluster
 
 _log = logging.getLogger(__name__)
 
+Ending: TypeAlias = "asyncio.Future[int]"
+"""Done once airboss is to end; holds its exit code."""
 RECHECK_SECONDS = 1.0
 """How often connections are held against the entitlements of the moment: keys expire."""
-STOP_SECONDS = 10.0
+_CLOSE_SECONDS = 5.0
 _ANY = ("::", "0.0.0.0")  # noqa: S104 - compared with, not bound to
 
 
 def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT; the exit code is 1 if a part that it cannot do without has failed.
 
     Raises:
         ConfigError, StorageError: it cannot begin; the message says why.
@@ -54,8 +57,7 @@ def run(settings: Settings) -> int:
     logging.getLogger("asyncssh").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with _only_one(settings.state):
-        asyncio.run(_serve(settings))
-    return 0
+        return asyncio.run(_serve(settings))
 
 
 @contextlib.contextmanager
@@ -77,19 +79,26 @@ def _only_one(state: Path) -> Iterator[None]:
         yield
 
 
-async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
+async def _serve(settings: Settings) -> int:
+    loop = asyncio.get_running_loop()
+    ending: Ending = loop.create_future()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _end, ending, 0)
     async with contextlib.AsyncExitStack() as stack:
-        await _start(settings, stack)
+        await _start(settings, stack, ending)
         _notify("READY=1")
-        await stop.wait()
+        code = await ending
         _notify("STOPPING=1")
         _log.info("stopping")
+    return code
 
 
-async def _start(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
+def _end(ending: Ending, code: int) -> None:
+    if not ending.done():
+        ending.set_result(code)
+
+
+async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: Ending) -> None:
     """Start each part; the stack stops them in the reverse order."""
     clock = time.time
     try:
@@ -155,8 +164,8 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack) -> None:
     await journal.event(actor="airboss", auth="airboss", verb=STARTED, result={"version": __version__})
     await provider.start(_Sink(inventory, hub))
     stack.push_async_callback(provider.stop)
-    _background(stack, registry.follow(), "registry")
-    _background(stack, _recheck(doors, service), "recheck")
+    _background(stack, registry.follow(), "registry", ending)
+    _background(stack, _recheck(doors, service), "recheck", ending)
     await _listen(settings, doors, host_key, stack)
     stack.push_async_callback(doors.close)
     _log.info("airboss %s of %s is %s", __version__, settings.site.name, airboss)
@@ -186,24 +195,23 @@ async def _recheck(doors: Doors, service: Service) -> None:
             service.recheck()
 
 
-def _background(stack: contextlib.AsyncExitStack, work: object, name: str) -> None:
-    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-    task.set_name(name)
-    task.add_done_callback(_fell)
+def _background(
+    stack: contextlib.AsyncExitStack, work: Coroutine[Any, Any, None], name: str, ending: Ending
+) -> None:
+    """Run what must not fail: without it airboss would go on with old rights, so it ends and says so."""
+    task = asyncio.create_task(work, name=name)
+
+    def fell(_task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            _log.critical("%s ended", name, exc_info=task.exception())
+            _end(ending, 1)
 
     async def end() -> None:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait((task,))
 
+    task.add_done_callback(fell)
     stack.push_async_callback(end)
-
-
-def _fell(task: asyncio.Task[None]) -> None:
-    """Without its registry airboss would go on with old rights: it ends, and systemd starts it anew."""
-    if not task.cancelled() and task.exception() is not None:
-        _log.critical("%s ended", task.get_name(), exc_info=task.exception())
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _listen(
@@ -228,7 +236,7 @@ async def _listen(
 async def _close(acceptor: asyncssh.SSHAcceptor) -> None:
     acceptor.close()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(STOP_SECONDS / 2):
+        async with asyncio.timeout(_CLOSE_SECONDS):
             await acceptor.wait_closed()
 
 

@@ -42,7 +42,7 @@ class Power:
 
         Raises:
             UsageError: no target, or a selector that cannot be understood.
-            JournalError: the intent could not be made durable; then nothing was done.
+            StorageError: the intent could not be made durable; then nothing was done.
         """
         if not asked.targets:
             raise UsageError(

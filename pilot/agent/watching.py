@@ -20,7 +20,6 @@ PULSE_SECONDS = 5.0
 
 
 class _Sender(Protocol):
-    def tell(self, frame: wire.ServerFrame) -> None: ...
     async def send(self, frame: wire.ServerFrame) -> None: ...
 
 

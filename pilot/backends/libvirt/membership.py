@@ -25,11 +25,6 @@ class Found(msgspec.Struct, frozen=True):
     nics: tuple[Nic, ...] = ()
     membership: Membership | None = None
 
-    @property
-    def vlans(self) -> frozenset[int]:
-        """The VLANs its network cards are in."""
-        return frozenset(nic.vlan for nic in self.nics if nic.vlan is not None)
-
 
 def set_membership(domain: Any, membership: Membership | None) -> None:
     """Write, or with None take away, the membership of a virDomain, running and defined. Blocks.
