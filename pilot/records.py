@@ -40,6 +40,20 @@ class Nic(msgspec.Struct, frozen=True, omit_defaults=True):
     model: str = ""
 
 
+class Disk(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A disk of a node, as the domain's XML defines it."""
+
+    target: str
+    """Its name in the domain, such as `vda`."""
+    device: str = "disk"
+    """disk, cdrom, floppy or lun."""
+    bus: str = ""
+    size: int = 0
+    """Capacity that the guest sees, in KiB; 0 while it is not known."""
+    source: str = ""
+    """Name of the image, volume or device behind it, without its folder; empty for an empty drive."""
+
+
 class Record(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
     """Base of all records; `kind` is the tag on the wire."""
 
@@ -87,6 +101,7 @@ class Node(Record, frozen=True, tag="node"):
     hung_ms: int | None = None
     """For how long QEMU has not answered its monitor (virDomainGetControlInfo). None while it does."""
     nics: tuple[Nic, ...] = ()
+    disks: tuple[Disk, ...] = ()
     vcpus: int = 0
     memory: int = 0
     serial: bool = False

@@ -142,6 +142,13 @@ class Take(ClientFrame, frozen=True, tag="take"):
     """The viewer asks for the keyboard; who had it watches from then on."""
 
 
+class Ping(ClientFrame, frozen=True, tag="ping"):
+    """A watcher wants to know that airboss is there, and how far away."""
+
+    token: int
+    """Given back as it is; a client's own clock, for instance."""
+
+
 # --- frames airboss sends -----------------------------------------------------------------------
 
 
@@ -209,6 +216,36 @@ class Delta(ServerFrame, frozen=True, tag="delta"):
     """airboss's clock when it was sent."""
 
 
+class NodeUsage(msgspec.Struct, frozen=True, array_like=True):
+    """How busy a node was, sample by sample, oldest first."""
+
+    node: str
+    """The node's id."""
+    cpu: bytes
+    """A byte a sample: percent of all its virtual processors, 0 to 100; 255 where it is not known."""
+    memory: int
+    """KiB of the host's memory that it takes now; 0 where it is not known."""
+
+
+class Usage(ServerFrame, frozen=True, tag="usage"):
+    """Samples of the nodes in view: the past ones once after a snapshot, then those that are new.
+
+    A node that is not in it used what it used in the sample before.
+    """
+
+    time: float
+    """airboss's clock at the newest sample."""
+    step: float
+    """Seconds between two samples."""
+    nodes: tuple[NodeUsage, ...]
+
+
+class Pong(ServerFrame, frozen=True, tag="pong"):
+    """The answer to a ping."""
+
+    token: int
+
+
 class Attached(ServerFrame, frozen=True, tag="attached"):
     """The console is open: what follows is `replay` bytes of what it printed before, then live."""
 
@@ -237,8 +274,8 @@ class Notice(ServerFrame, frozen=True, tag="notice"):
     """The stream ends after this."""
 
 
-AnyClientFrame = HelloAsk | Request | Input | Resize | Take
-AnyServerFrame = Hello | Progress | Reply | Snapshot | Delta | Attached | Output | Notice
+AnyClientFrame = HelloAsk | Request | Input | Resize | Take | Ping
+AnyServerFrame = Hello | Progress | Reply | Snapshot | Delta | Usage | Pong | Attached | Output | Notice
 
 _encoder = msgspec.msgpack.Encoder()
 _client_decoder = msgspec.msgpack.Decoder(AnyClientFrame)
