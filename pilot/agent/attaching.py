@@ -19,9 +19,9 @@ from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of, unknown_node
 from pilot.agent.shares import Shares
-from pilot.agent.targets import resolve
 from pilot.errors import PilotError, RefusedError, UsageError
 from pilot.records import Node, role_covers
+from pilot.selectors import resolve
 from pilot.wire import Outcome
 
 _log = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of, unknown_node
 from pilot.agent.policy import may
-from pilot.agent.targets import resolve
 from pilot.backends.provider import Provider
 from pilot.errors import DeadlineError, NoSuchNodeError, PilotError, RefusedError, UsageError
 from pilot.records import Node
+from pilot.selectors import resolve
 from pilot.verbs import Value
 from pilot.wire import Outcome
 

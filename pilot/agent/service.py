@@ -20,9 +20,9 @@ from pilot.agent.outcomes import fault_of, unknown_node
 from pilot.agent.policy import View, usable_verbs
 from pilot.agent.power import Power, Tell
 from pilot.agent.shares import Shares
-from pilot.agent.targets import natural, resolve
 from pilot.errors import DeadlineError, RefusedError, SignatureRefusedError, UsageError, WireError
 from pilot.records import Node
+from pilot.selectors import natural, resolve
 from pilot.wire import Outcome
 
 _log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilot.agent.targets import matcher, natural, resolve
 from pilot.errors import UsageError
 from pilot.records import Nic, Node
+from pilot.selectors import matcher, natural, resolve
 
 
 def node(name: str, number: int) -> Node:
