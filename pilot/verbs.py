@@ -64,6 +64,20 @@ class Verb(msgspec.Struct, frozen=True):
     """Leaves an intent and an outcome in the journal, and is answered with a receipt."""
     leads_to: NodeState | None = None
     """The state that a node is in once the verb has had its effect: what `--wait` waits for."""
+    doing: str = ""
+    """What is happening to a node while the verb is under way, such as `turning off`."""
+    question: str = ""
+    """What is asked before it is done, `{}` standing for the nodes; the words before that name the act."""
+    consequence: str = ""
+    """What it costs those it is asked of: a sentence that fits one node and many."""
+    inverse: str = ""
+    """The verb that takes it back without a loss; empty if none does. Pausing and resuming are each other's:
+    the guest goes on where it was. Turning on has none: to turn off again loses what ran in between."""
+    held: bool = False
+    """Whether the app keeps it back for a few seconds, so that it can be withdrawn before it is sent. That is
+    for what asks the guest, where a few seconds count for nothing beside the time that the guest takes, and
+    of which nothing can be taken back once the guest has heard it. What acts at once is wanted at once: the
+    node may be doing harm, and its dialog has asked already."""
 
     def arguments(self, given: dict[str, Value]) -> dict[str, Value]:
         """All arguments with their values: those given, checked, and the defaults of the others.
@@ -156,6 +170,7 @@ VERBS: tuple[Verb, ...] = (
         1,
         key="p o",
         leads_to="on",
+        doing="turning on",
     ),
     Verb(
         "power.off",
@@ -166,6 +181,9 @@ VERBS: tuple[Verb, ...] = (
         2,
         key="p x",
         leads_to="off",
+        doing="turning off",
+        question="Turn off {} now?",
+        consequence="Data not yet written to disk is lost.",
     ),
     Verb(
         "power.shutdown",
@@ -176,6 +194,10 @@ VERBS: tuple[Verb, ...] = (
         2,
         key="p s",
         leads_to="off",
+        doing="shutting down",
+        question="Shut down {}?",
+        consequence="What runs there ends, once the guest obeys.",
+        held=True,
         args=(_GRACE, Argument("then", "leave", "after the grace: leave it, or off", ("leave", "off"))),
     ),
     Verb(
@@ -187,6 +209,9 @@ VERBS: tuple[Verb, ...] = (
         2,
         key="p r",
         leads_to="on",
+        doing="resetting",
+        question="Reset {} now?",
+        consequence="Data not yet written to disk is lost.",
     ),
     Verb(
         "power.reboot",
@@ -197,16 +222,48 @@ VERBS: tuple[Verb, ...] = (
         2,
         key="p b",
         leads_to="on",
+        doing="rebooting",
+        question="Reboot {}?",
+        consequence="What runs there ends, once the guest obeys.",
+        held=True,
         args=(_GRACE, Argument("then", "leave", "after the grace: leave it, or reset", ("leave", "reset"))),
     ),
     Verb(
-        "power.pause", "pause", "freeze its processors", "node", "operator", 1, key="p z", leads_to="paused"
+        "power.pause",
+        "pause",
+        "freeze its processors",
+        "node",
+        "operator",
+        1,
+        key="p z",
+        leads_to="paused",
+        doing="pausing",
+        inverse="power.resume",
     ),
     Verb(
-        "power.resume", "resume", "let a paused node run on", "node", "operator", 1, key="p c", leads_to="on"
+        "power.resume",
+        "resume",
+        "let a paused node run on",
+        "node",
+        "operator",
+        1,
+        key="p c",
+        leads_to="on",
+        doing="resuming",
+        inverse="power.pause",
     ),
     Verb(
-        "power.boot", "boot", "turn on, or reset if it is on", "node", "operator", 2, key="p p", leads_to="on"
+        "power.boot",
+        "boot",
+        "turn on, or reset if it is on",
+        "node",
+        "operator",
+        2,
+        key="p p",
+        leads_to="on",
+        doing="booting",
+        question="Boot {} now?",
+        consequence="What is on already is reset: data not yet written to disk is lost.",
     ),
     Verb(
         "power.install",
@@ -217,6 +274,9 @@ VERBS: tuple[Verb, ...] = (
         3,
         key="p i",
         leads_to="on",
+        doing="booting to install",
+        question="Install {} over the network?",
+        consequence="What is on is reset at once, and an installation may erase the disks.",
     ),
 )
 

@@ -42,3 +42,32 @@ def test_a_number_beyond_all_bounds_is_said_to_be(number: float) -> None:
 
 def test_the_table_names_every_verb() -> None:
     assert all(f"`{verb.id}`" in verb_table() for verb in VERBS)
+
+
+def test_what_disrupts_says_what_it_costs() -> None:
+    for verb in VERBS:
+        assert bool(verb.consequence) == bool(verb.question) == (verb.danger >= 2), verb.id
+        if verb.question:
+            act, _, _ = verb.question.partition("{}")
+            assert act.endswith(" ")
+            assert verb.question.endswith("?")
+            assert verb.consequence.endswith(".")
+
+
+def test_what_leads_somewhere_says_so_meanwhile() -> None:
+    for verb in VERBS:
+        assert bool(verb.doing) == (verb.leads_to is not None), verb.id
+
+
+def test_an_inverse_is_one_both_ways_and_can_be_undone_by_the_same_person() -> None:
+    for verb in VERBS:
+        if verb.inverse:
+            inverse = BY_ID[verb.inverse]
+            assert inverse.inverse == verb.id
+            assert (inverse.role, inverse.scope, inverse.danger) == (verb.role, verb.scope, 1)
+            assert inverse.leads_to != verb.leads_to
+
+
+def test_what_acts_at_once_is_not_held_back() -> None:
+    assert {verb.id for verb in VERBS if verb.held} == {"power.shutdown", "power.reboot"}
+    assert all("grace" in {argument.name for argument in verb.args} for verb in VERBS if verb.held)

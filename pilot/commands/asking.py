@@ -42,12 +42,6 @@ async def confirm(talk: Talk, question: str) -> bool:
     return (await read_line() or "").strip().lower() in ("y", "yes")
 
 
-async def confirm_word(talk: Talk, question: str, word: str) -> bool:
-    """Whether a given word is typed."""
-    talk.raw(f"{question} ")
-    return (await read_line() or "").strip() == word
-
-
 class Passphrases:
     """Asks for passphrases of key files, but not while a connection is being made: that has a deadline."""
 

@@ -8,19 +8,17 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pilot.commands.asking import confirm, confirm_word
+from pilot.commands.asking import confirm, read_line
 from pilot.commands.talk import Talk
-from pilot.errors import NoSuchNodeError, RefusedError
+from pilot.danger import question
+from pilot.errors import DeadlineError, NoSuchNodeError, RefusedError
 from pilot.records import Cluster, Node
-from pilot.render.nodes import in_order
 from pilot.verbs import Verb
 from pilot.wire import plain
 
 if TYPE_CHECKING:
     from pilot.link.link import Link
 
-MANY = 16
-"""From so many nodes on, the cluster's name is to be typed."""
 _LOOK_SECONDS = 10.0
 
 
@@ -37,33 +35,43 @@ async def agreed(talk: Talk, link: Link, verb: Verb, cluster: str, targets: Sequ
             "`pilot login` says which is yours; ask the site's admin.",
         )
     reply = await link.call("node.list", cluster, targets)
-    nodes = in_order(record for record in reply.records if isinstance(record, Node))
+    nodes = [record for record in reply.records if isinstance(record, Node)]
     for outcome in reply.outcomes:
         if outcome.fault is not None and nodes:
             talk.say(outcome.fault.message, "bad")
         elif outcome.fault is not None:
             raise NoSuchNodeError(plain(outcome.fault.message), plain(outcome.fault.hint))
-    names = [plain(node.name) for node in nodes]
-    count = f"{len(nodes)} nodes" if len(nodes) != 1 else names[0]
-    talk.say(f"{verb.label} {count} of {plain(cluster)}? That is to {verb.help}.", "strong")
-    if len(nodes) > 1:
+    asked = question(verb, nodes, await _cluster(link, cluster))
+    if asked.kind == "none":
+        return True
+    talk.say(asked.title, "strong")
+    if len(asked.names) > 1:
         width = max(40, shutil.get_terminal_size().columns - 2)
         talk.say(
-            "\n".join(textwrap.wrap("  ".join(names), width, initial_indent="  ", subsequent_indent="  "))
+            "\n".join(
+                textwrap.wrap("  ".join(asked.names), width, initial_indent="  ", subsequent_indent="  ")
+            )
         )
-    if verb.danger >= 3 or len(nodes) >= MANY or await _protected(link, cluster):
-        word = cluster if len(nodes) > 1 else names[0]
-        return await confirm_word(talk, f"Type {plain(word)} to go on, anything else to cancel:", word)
+    talk.say(f"{asked.consequence} {asked.why}".rstrip())
+    if asked.kind == "word":
+        talk.raw(f"Type {asked.word} to go on, anything else to cancel: ")
+        return asked.agrees(await read_line() or "")
     return await confirm(talk, "Go on?")
 
 
-async def _protected(link: Link, cluster: str) -> bool:
-    """Whether the cluster asks for its name before a disruptive verb."""
-    async with asyncio.timeout(_LOOK_SECONDS):
-        async for frame in link.watch(cluster):
-            for record in getattr(frame, "records", ()):
-                if isinstance(record, Cluster) and record.name == cluster:
-                    return record.protected
-            if getattr(frame, "last", True):
-                break
-    return False
+async def _cluster(link: Link, cluster: str) -> list[Cluster]:
+    """The cluster's record: whether it asks for its name is in it."""
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            async for frame in link.watch(cluster):
+                for record in getattr(frame, "records", ()):
+                    if isinstance(record, Cluster) and record.name == cluster:
+                        return [record]
+                if getattr(frame, "last", True):
+                    break
+    except TimeoutError:
+        raise DeadlineError(
+            f"airboss did not say within {_LOOK_SECONDS:.0f} s whether {plain(cluster)} is protected",
+            "Nothing was done. Try again.",
+        ) from None
+    return []

@@ -256,8 +256,9 @@ async def test_danger_asks_and_cancel_is_the_default(terminal: Tmux, airboss: St
     asked: Callable[[], list[str]] = lambda: [body.verb for body in airboss.asked]  # noqa: E731
     terminal.type(f"{PILOT} power off @all; echo ended $?\n")
     screen = await shows(terminal, "Go on? [y/N]")
-    assert "off 3 nodes of vc1?" in screen
+    assert "Turn off 3 nodes of vc1 now?" in screen
     assert "compute-0-0  compute-0-1  compute-0-2" in screen
+    assert "Data not yet written to disk is lost." in screen
     terminal.key("Enter")
     await shows(terminal, "ended 130")
     assert "power.off" not in asked()

@@ -1,0 +1,69 @@
+"""What is asked before a verb is done: the same rules for the command line and for the app.
+
+Danger 0 and 1 ask nothing. Danger 2 asks for a yes. Danger 3, many nodes at once, and a cluster that the
+admin has marked as protected ask for a word to be typed, because a yes is typed without reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from pilot.records import Cluster, Node
+from pilot.render.nodes import in_order
+from pilot.verbs import Verb
+from pilot.wire import plain
+
+MANY = 16
+"""From so many nodes on, a word is to be typed."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What would happen to whom, and how consent is given. All texts are fit for a terminal."""
+
+    kind: Literal["none", "confirm", "word"]
+    """`none`: nothing needs to be asked."""
+    title: str
+    """The question, such as `Turn off 3 nodes of vc1 now?`."""
+    act: str
+    """The words for doing it, such as `Turn off`: for a button."""
+    consequence: str
+    names: tuple[str, ...]
+    """Of all nodes concerned, in the order in which people count."""
+    word: str = ""
+    """What is to be typed if the kind is `word`."""
+    why: str = ""
+    """Why a yes is not enough."""
+
+    def agrees(self, typed: str) -> bool:
+        """Whether what was typed is the word."""
+        return self.kind == "word" and typed.strip() == self.word
+
+
+def question(verb: Verb, nodes: Sequence[Node], clusters: Iterable[Cluster] = ()) -> Question:
+    """What to ask before the verb is done on these nodes. `clusters`: the records of theirs, where known."""
+    names = tuple(plain(node.name or node.domain) for node in in_order(nodes))
+    theirs = sorted({node.cluster for node in nodes})
+    where = plain(theirs[0]) if len(theirs) == 1 else f"{len(theirs)} clusters"
+    what = f"{names[0]} of {where}" if len(names) == 1 else f"{len(names)} nodes of {where}"
+    asked = verb.question or f"{verb.label.capitalize()} {{}}?"
+    act = asked.partition("{}")[0].strip()
+    title = asked.replace("{}", what)
+    if verb.danger < 2:
+        return Question("none", title, act, verb.consequence, names)
+    why = _why(verb, len(names), [c for c in clusters if c.name in theirs and c.protected])
+    if not why:
+        return Question("confirm", title, act, verb.consequence, names)
+    # Several clusters have no name in common: how many nodes it is must have been read.
+    word = f"{len(names)} nodes" if len(theirs) != 1 else where
+    return Question("word", title, act, verb.consequence, names, names[0] if len(names) == 1 else word, why)
+
+
+def _why(verb: Verb, count: int, protected: Sequence[Cluster]) -> str:
+    if protected:
+        return f"{', '.join(plain(cluster.name) for cluster in protected)} is a protected cluster."
+    if count >= MANY:
+        return f"That is {count} nodes at once."
+    return "That is hard to take back." if verb.danger >= 3 else ""
