@@ -14,6 +14,7 @@ def node_json(node: Node) -> dict[str, Any]:
     """A node as an object."""
     fields = msgspec.structs.asdict(node)
     fields["nics"] = [msgspec.structs.asdict(nic) for nic in node.nics]
+    fields["disks"] = [msgspec.structs.asdict(disk) for disk in node.disks]
     return fields
 
 

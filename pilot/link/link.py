@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import TracebackType
+from typing import Literal, overload
 
 import asyncssh
 
@@ -14,8 +16,8 @@ from keys.errors import KeysError
 from keys.identity import Signer
 from pilot import wire
 from pilot.client_config import Site
-from pilot.errors import DeadlineError, IdentityError, UnreachableError, UsageError, WireError
-from pilot.link import receipts
+from pilot.errors import IdentityError, UnreachableError, UsageError, WireError
+from pilot.link import receipts, watching
 from pilot.link.channel import Channel, open_channel
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, identity_error, reach, say_hello
@@ -25,8 +27,6 @@ from pilot.records import AnyRecord, Grant
 from pilot.verbs import BY_ID, Value
 
 CALL_SECONDS = 30.0
-SILENCE_SECONDS = 20.0
-"""A watch with nothing in it for so long is dead: airboss sends a pulse every few seconds."""
 
 _LONGEST_BODY = wire.MAX_CLIENT_FRAME - 8 * 1024
 """Bytes; what is left of a frame is for the signature, and a certificate in it."""
@@ -144,30 +144,31 @@ class Link:
         finally:
             channel.close()
 
-    async def watch(self, cluster: str = "") -> AsyncIterator[wire.Snapshot | wire.Delta]:
+    @overload
+    def watch(
+        self, cluster: str = "", usage: Literal[False] = False
+    ) -> AsyncGenerator[wire.Snapshot | wire.Delta, None]: ...
+
+    @overload
+    def watch(self, cluster: str = "", *, usage: bool) -> AsyncGenerator[watching.Watched, None]: ...
+
+    async def watch(self, cluster: str = "", usage: bool = False) -> AsyncGenerator[watching.Watched, None]:
         """What is there, then every change; of all that may be seen if no cluster is named.
+
+        With `usage`, what the nodes use too, and the answers to a ping every few seconds: the difference of
+        a pong's token and `time.monotonic_ns()` is the way to airboss and back.
 
         Raises:
             UnreachableError: the connection was lost. The rest as for `call`.
         """
-        body, request = await self._signed("watch", cluster, (), {})
+        body, request = await self._signed("watch", cluster, (), {"usage": True} if usage else {})
         channel = await open_channel(self._connection, HELLO_SECONDS)
         try:
             channel.send(request)
             await self._reply("watch", body, channel, self._call_seconds, None)
-            while True:
-                try:
-                    frame = await channel.receive(SILENCE_SECONDS)
-                except DeadlineError:
-                    raise UnreachableError(f"airboss has been silent for {SILENCE_SECONDS:.0f} s") from None
-                if isinstance(frame, wire.Snapshot | wire.Delta):
+            async with contextlib.aclosing(watching.frames(channel, usage)) as frames:
+                async for frame in frames:
                     yield frame
-                elif isinstance(frame, wire.Reply) and frame.fault is not None:
-                    raise error_of(frame.fault)
-                elif frame is None:
-                    raise UnreachableError("airboss ended the watch", "It may be restarting.")
-                else:
-                    raise WireError(f"a {type(frame).__name__} frame in a watch")
         finally:
             channel.close()
 
