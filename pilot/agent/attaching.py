@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import cast
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from pilot import wire
 from pilot.agent.caller import Caller
 from pilot.agent.consoles.hub import ConsoleHub
+from pilot.agent.consoles.tail import Tail
 from pilot.agent.consoles.viewer import Mode, Viewer
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
@@ -44,6 +45,7 @@ class Attaching:
         self._ledger = ledger
         self._shares = shares
         self._attached: dict[Viewer, tuple[Caller, str]] = {}
+        self._tails: dict[Tail, tuple[Caller, str]] = {}
 
     @asynccontextmanager
     async def attached(self, caller: Caller, asked: Asked) -> AsyncIterator[Attachment]:
@@ -81,6 +83,25 @@ class Attaching:
                 del self._attached[viewer]
                 await asyncio.shield(self._left(caller, asked, node, loop.time() - begun))
 
+    @contextmanager
+    def tailed(self, caller: Caller, asked: Asked) -> Iterator[Tail]:
+        """Glance at the console that is asked for while the block runs. Nothing of it is journaled.
+
+        Raises:
+            UsageError: not exactly one node.
+            RefusedError: it is not the signer's.
+            BusyError: there are too many tails.
+        """
+        node = self._one(asked)
+        with self._shares.take("tail", caller.holder):
+            tail = self._hub.tail(node.id)
+            self._tails[tail] = caller, asked.cluster
+            try:
+                yield tail
+            finally:
+                tail.close()
+                del self._tails[tail]
+
     def recheck(self) -> None:
         """End the consoles of those who may not see them any more; who may only watch, watches."""
         for viewer, (caller, cluster) in list(self._attached.items()):
@@ -89,8 +110,11 @@ class Attaching:
                 viewer.close(f"your key is not entitled to {cluster} any more")
             elif not role_covers(role, "operator"):
                 viewer.demote(f"your role in {cluster} is {role} now: you watch")
+        for tail, (caller, cluster) in list(self._tails.items()):
+            if caller.role(cluster) is None:
+                tail.close(f"your key is not entitled to {cluster} any more")
 
-    def _node(self, asked: Asked) -> Node:
+    def _one(self, asked: Asked) -> Node:
         resolved = resolve(asked.targets, self._inventory.members(asked.cluster))
         if resolved.unknown:
             fault = unknown_node(resolved.unknown[0], asked.cluster).fault
@@ -98,7 +122,10 @@ class Attaching:
             raise RefusedError(fault.message, fault.hint)
         if len(resolved.nodes) != 1:
             raise UsageError(f"a console is of one node, not of {len(resolved.nodes)}", "Name one node.")
-        node = resolved.nodes[0]
+        return resolved.nodes[0]
+
+    def _node(self, asked: Asked) -> Node:
+        node = self._one(asked)
         if not node.serial:
             raise RefusedError(
                 f"{node.name} has no serial console",

@@ -113,6 +113,8 @@ class Service:
             await self._watch(caller, asked, outlet)
         elif asked.verb.id == "console.open":
             await self._console(caller, asked, outlet)
+        elif asked.verb.id == "console.tail":
+            await self._tail(caller, asked, outlet)
         else:
             outlet.tell(await self.power(caller, asked, outlet.tell))
 
@@ -169,6 +171,12 @@ class Service:
                     await outlet.send(frame)
             finally:
                 reading.cancel()
+
+    async def _tail(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
+        with self.consoles.tailed(caller, asked) as tail:
+            outlet.tell(wire.Reply())
+            async for frame in tail:
+                await outlet.send(frame)
 
     def recheck(self) -> None:
         """Rights have changed: consoles that are nobody's right any more end, watchers begin anew."""

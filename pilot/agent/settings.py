@@ -125,6 +125,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     watchers_per_key: Count = 64
     viewers_per_key: Count = 16
     """Viewers of one console with one key."""
+    tails: Count = 512
+    """`console.tail` streams, over all connections."""
+    tails_per_key: Count = 16
     journal_queue: Count = 4096
     """Records that wait for the disk."""
 

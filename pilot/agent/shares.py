@@ -17,7 +17,7 @@ from pilot.agent.settings import Limits
 from pilot.errors import BusyError
 
 K = TypeVar("K")
-Kind = Literal["act", "watch", "console"]
+Kind = Literal["act", "watch", "console", "tail"]
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -32,14 +32,15 @@ class Bound(msgspec.Struct, frozen=True):
 class Shares:
     """Counts what is held now. Used from the event loop.
 
-    Kinds: `act`, verbs at work; `watch`, `watch` streams; `console`, viewers of one console, counted for each
-    place (the node's id) by itself.
+    Kinds: `act`, verbs at work; `watch`, `watch` streams; `tail`, `console.tail` streams; `console`, viewers
+    of one console, counted for each place (the node's id) by itself.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._bounds: dict[Kind, Bound] = {
             "act": Bound(limits.requests, limits.requests_per_key, "verbs at work"),
             "watch": Bound(limits.watchers, limits.watchers_per_key, "watchers attached"),
+            "tail": Bound(limits.tails, limits.tails_per_key, "tails of consoles"),
             "console": Bound(MAX_VIEWERS, limits.viewers_per_key, "viewers attached to this console"),
         }
         self._all: Counter[tuple[Kind, str]] = Counter()

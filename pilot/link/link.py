@@ -22,6 +22,7 @@ from pilot.link.channel import Channel, open_channel
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, identity_error, reach, say_hello
 from pilot.link.faults import error_of
+from pilot.link.tail import Tail
 from pilot.link.trust import KnownHosts
 from pilot.records import AnyRecord, Grant
 from pilot.verbs import BY_ID, Value
@@ -112,6 +113,15 @@ class Link:
         """What the signer may do at this site."""
         return self.hello.grants
 
+    async def refresh(self) -> wire.Hello:
+        """Ask anew who we are to airboss: grants change while a connection lives.
+
+        Raises:
+            UnreachableError: the connection was lost.
+        """
+        self.hello = await say_hello(self._connection, self.signer)
+        return self.hello
+
     # --- requests --------------------------------------------------------------------------------
 
     async def call(
@@ -197,6 +207,29 @@ class Link:
             channel.close()
             raise
         return ConsoleStream(channel, attached, reply)
+
+    def tail(self, node: str, cluster: str) -> Tail:
+        """The last that a node's serial console printed, and what follows, without attaching to it."""
+        return Tail(lambda: self._open("console.tail", cluster, (node,)))
+
+    async def _open(
+        self, verb: str, cluster: str, targets: Sequence[str], args: Mapping[str, Value] | None = None
+    ) -> Channel:
+        """Ask for a stream that begins with an empty reply; the channel is the caller's to close.
+
+        Raises:
+            as for `call`.
+        """
+        given = BY_ID[verb].arguments(dict(args or {}))
+        body, request = await self._signed(verb, cluster, targets, given)
+        channel = await open_channel(self._connection, HELLO_SECONDS)
+        try:
+            channel.send(request)
+            await self._reply(verb, body, channel, self._call_seconds, None)
+        except BaseException:
+            channel.close()
+            raise
+        return channel
 
     async def _signed(
         self,

@@ -11,6 +11,7 @@ from pilot.agent.consoles import markers
 from pilot.agent.consoles.holder import Holder, Open
 from pilot.agent.consoles.keyboard import Keyboard
 from pilot.agent.consoles.ring import Ring
+from pilot.agent.consoles.tail import Tails
 from pilot.agent.consoles.trouble import Trouble
 from pilot.agent.consoles.typist import Typist
 from pilot.agent.consoles.viewer import Mode, Viewer
@@ -52,6 +53,7 @@ class Console:
         """
         self.ring = Ring()
         self.keyboard = Keyboard(presence)
+        self.tails = Tails()
         self._id = node_id
         self._name = name
         self._clock = clock
@@ -85,6 +87,7 @@ class Console:
         """
         for viewer in self.keyboard.dismiss():
             viewer.close(text)
+        self.tails.close(text)
         self._typist.forget()
         self.ring = Ring()
         self._shared = -1, -1, Output(b"")
@@ -119,15 +122,22 @@ class Console:
         viewer.attached = Attached(
             self._id, name, viewer.writing, viewer.replay, self.keyboard.writer_name, self.keyboard.watchers
         )
-        if self._stale:
-            viewer.tell(Notice("host", f"the host of {name} does not answer"))
-        elif self._trouble.told:
-            viewer.tell(Notice("host", self._trouble.told))
-        elif self._runs is not True:
-            state = self._node.state if self._node else "off"
-            viewer.tell(Notice("power", f"{name} is {state}; its console follows once it is on"))
+        if (situation := self.situation()) is not None:
+            viewer.tell(situation)
         self._holder.nudge()
         return viewer
+
+    def situation(self) -> Notice | None:
+        """What must be said to one who comes now: why nothing is printed."""
+        name = plain(self._name())
+        if self._stale:
+            return Notice("host", f"the host of {name} does not answer")
+        if self._trouble.told:
+            return Notice("host", self._trouble.told)
+        if self._runs is not True:
+            state = self._node.state if self._node else "off"
+            return Notice("power", f"{name} is {state}; its console follows once it is on")
+        return None
 
     async def stop(self, text: str) -> None:
         """Let the console go and end all streams, saying why."""
@@ -137,6 +147,7 @@ class Console:
             self._change.cancel()
         for viewer in self.keyboard.dismiss():
             viewer.finish(text)
+        self.tails.finish(text)
         self._trouble.clear()
         self._typist.disconnect()
         await self._holder.stop()
@@ -184,7 +195,7 @@ class Console:
             text = "console held again; there may be a gap" if self._was_held else "console held from here on"
             self._mark(text, "host", markers.aside)
         if self._trouble.told:
-            self.keyboard.tell(Notice("host", f"the console of {plain(self._name())} is held now"))
+            self._tell(Notice("host", f"the console of {plain(self._name())} is held now"))
         self._complete = self._fresh = False
         self._was_held = True
         self._trouble.clear()
@@ -195,6 +206,7 @@ class Console:
         self.ring.append(data)
         for viewer in self.keyboard.viewers:
             viewer.wake()
+        self.tails.wake()
 
     def lost(self, why: str) -> None:
         """The console ended by itself; what that means is told by the node's record, which may be late."""
@@ -212,7 +224,7 @@ class Console:
         self._mark(f"console lost: {why}", "host", markers.aside)
 
     def _say_not_held(self, text: str) -> None:
-        self.keyboard.tell(Notice("host", text + "; trying again"))
+        self._tell(Notice("host", text + "; trying again"))
 
     # --- the node's story -------------------------------------------------------------------
 
@@ -254,7 +266,7 @@ class Console:
         if self._runs:
             self._mark(text, "host", markers.aside)
         else:
-            self.keyboard.tell(Notice("host", f"{plain(self._name())}: {text}"))
+            self._tell(Notice("host", f"{plain(self._name())}: {text}"))
 
     def _begin(self) -> None:
         self._runs = True
@@ -288,6 +300,10 @@ class Console:
         self._starting = None
         if self._change is None:
             self._consider()
+
+    def _tell(self, notice: Notice) -> None:
+        self.keyboard.tell(notice)
+        self.tails.tell(notice)
 
     def _mark(self, text: str, what: Literal["power", "host"], form: Callable[..., bytes]) -> None:
         line = markers.words(self._name(), text, self._clock())

@@ -13,13 +13,14 @@ import random
 from collections.abc import Callable
 
 from pilot.agent.consoles.console import RUNS, Console
+from pilot.agent.consoles.tail import Tail
 from pilot.agent.consoles.viewer import Mode, Viewer
 from pilot.backends.provider import Provider, Serial
 from pilot.errors import BackendError, PilotError, UnreachableError
 from pilot.records import Node
 from pilot.wire import plain
 
-__all__ = ["ConsoleHub", "Mode", "Viewer"]
+__all__ = ["ConsoleHub", "Mode", "Tail", "Viewer"]
 
 HOLD_DEADLINE = 4.8
 """Seconds a start waits for its console; Sink.starting may take 5."""
@@ -127,6 +128,19 @@ class ConsoleHub:
                 f"{plain(node.name)} has no serial console", "Add a <serial> device to its definition."
             )
         return self._console(node_id).attach(principal, mode, may_write)
+
+    def tail(self, node_id: str) -> Tail:
+        """Glance at a node's console without being attached to it; close the tail in the end.
+
+        Raises:
+            UnreachableError: airboss stops.
+        """
+        if self._stopped:
+            raise UnreachableError("airboss stops", "Try again in a moment.")
+        node = self._nodes.get(node_id)
+        if node is not None and not node.serial:
+            return Tail(None, f"{plain(node.name)} has no serial console")
+        return Tail(self._console(node_id))
 
     async def stop(self) -> None:
         """Let all consoles go and end all streams. Takes 5 s at most."""
