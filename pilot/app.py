@@ -1,0 +1,178 @@
+"""The Textual app: its areas and tabs, its theme and keymap, and what leads from one to the other."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
+
+from pilot import app_config, going, themes
+from pilot.errors import PilotError
+from pilot.live.cockpit import Cockpit
+from pilot.records import Node
+from pilot.screens import acting
+from pilot.screens.activity import ActivityScreen
+from pilot.screens.base import GoneTo, PilotScreen, TabChosen
+from pilot.screens.filters import filter_command
+from pilot.screens.journal import JournalScreen
+from pilot.screens.nodes import NodesScreen
+from pilot.screens.questions import StoppedScreen
+from pilot.verbs import BY_ID
+
+
+class PilotApp(App[int], inherit_bindings=False):
+    """Rocks Pilot in a terminal."""
+
+    TITLE = "Rocks Pilot"
+    CSS_PATH = "app.tcss"
+    DEFAULT_MODE = "nodes"
+    ENABLE_COMMAND_PALETTE = False
+    NOTIFICATION_TIMEOUT = 8.0
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__()
+        self.cockpit = cockpit
+        for mode, screen in (
+            ("nodes", NodesScreen),
+            ("activity", ActivityScreen),
+            ("journal", JournalScreen),
+        ):
+            self.add_mode(mode, partial(screen, cockpit))
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        self.theme = app_config.theme_for(cockpit.settings.theme)
+        self.set_keymap(cockpit.settings.keys)
+        self._consoles = 0
+        self._explained: PilotError | None = None
+
+    def on_mount(self) -> None:
+        """Connect once the first frame is on the screen."""
+        self.cockpit.changed.listen(self._look)
+        self.call_after_refresh(self._connect)
+
+    def _connect(self) -> None:
+        self.cockpit.sites.start()
+        self._look()
+
+    def _look(self) -> None:
+        """Explain once what stopped the connection."""
+        live = self.cockpit.desk.live
+        if live.state != "refused":
+            self._explained = None
+        elif live.error is not None and live.error is not self._explained:
+            self._explained = live.error
+            self.push_screen(StoppedScreen(live.site.name, live.error), self._stopped)
+
+    def _stopped(self, choice: str | None) -> None:
+        if choice == "retry":
+            self.cockpit.desk.live.retry()
+        elif choice == "quit":
+            self.exit(0)
+        elif choice == "sites" and isinstance(self.screen, PilotScreen):
+            self.screen.action_sites()
+
+    async def action_quit(self) -> None:
+        """Leave."""
+        self.exit(0)
+
+    # --- where to ---------------------------------------------------------------------------------
+
+    def on_tab_chosen(self, event: TabChosen) -> None:
+        """Show the tab."""
+        self.switch_mode(event.mode)
+
+    def on_gone_to(self, event: GoneTo) -> None:
+        """Follow the `:` line."""
+        destination = event.destination
+        if isinstance(destination, going.Area):
+            self.switch_mode(destination.mode)
+            if destination.filter is not None:
+                self.call_later(self._on_nodes, NodesScreen.set_filter, destination.filter)
+        elif isinstance(destination, going.Spot):
+            self.switch_mode("nodes")
+            self.call_later(self._on_nodes, NodesScreen.show_node, destination.node)
+        elif isinstance(destination, going.Asked):
+            nodes = destination.nodes
+            if nodes is None:
+                nodes = self.screen.targets() if isinstance(self.screen, PilotScreen) else ()
+            self.post_message(acting.VerbChosen(destination.verb, nodes))
+        else:
+            self._command(destination)
+
+    def _on_nodes(self, method: object, argument: str) -> None:
+        if isinstance(self.screen, NodesScreen) and callable(method):
+            method(self.screen, argument)
+
+    def _command(self, command: going.Command) -> None:
+        word = command.words[0] if command.words else ""
+        if command.name == "quit":
+            self.exit(0)
+        elif command.name == "help" and isinstance(self.screen, PilotScreen):
+            self.screen.action_help()
+        elif command.name == "cluster":
+            self._look_at(word)
+        elif command.name == "site":
+            self._go_to_site(word)
+        elif command.name == "theme":
+            self._use_theme(word)
+        elif command.name == "filter":
+            self.switch_mode("nodes")
+            self.call_later(self._filter, command.words)
+
+    def _filter(self, words: tuple[str, ...]) -> None:
+        if isinstance(self.screen, NodesScreen):
+            filter_command(self.screen, self.cockpit, words)
+
+    def _look_at(self, cluster: str) -> None:
+        known = self.cockpit.desk.live.clusters()
+        if cluster and cluster not in known:
+            shown = ", ".join(known) or "none"
+            self.cockpit.flash(f"There is no cluster '{cluster}', or it is not yours. Yours: {shown}.", "bad")
+            return
+        self.cockpit.look_at(cluster)
+
+    def _go_to_site(self, name: str) -> None:
+        if not name and isinstance(self.screen, PilotScreen):
+            self.screen.action_sites()
+            return
+        try:
+            self.cockpit.sites.switch(name)
+        except PilotError as error:
+            self.cockpit.flash(f"{error.message}. {error.hint}", "bad")
+            return
+        self.switch_mode("nodes")
+
+    def _use_theme(self, name: str) -> None:
+        if name not in themes.NAMES:
+            self.cockpit.flash(f"Themes: {', '.join(themes.NAMES)}.", "dim")
+            return
+        self.theme = f"pilot-{name}"
+
+    # --- what to do -------------------------------------------------------------------------------
+
+    def on_verb_chosen(self, event: acting.VerbChosen) -> None:
+        """A verb for nodes; a console is opened in a tab."""
+        if event.verb.id == "console.open":
+            self.post_message(acting.ConsolesWanted(event.nodes))
+        else:
+            acting.ask(self, self.cockpit, event.verb, event.nodes)
+
+    def on_consoles_wanted(self, event: acting.ConsolesWanted) -> None:
+        """Open a console's tab, or go to it if it is open."""
+        if reason := acting.why_not(self.cockpit, BY_ID["console.open"], event.nodes):
+            self.cockpit.flash(f"Console: {reason}.", "bad")
+            return
+        for node in event.nodes:
+            self._open_console(node, event.mode)
+
+    def _open_console(self, node: Node, mode: str) -> None:
+        raise NotImplementedError
+
+    # --- keys -------------------------------------------------------------------------------------
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """A key of the user's keymap takes the place of another action's: say it once."""
+        names = ", ".join(sorted(binding.id or binding.action for binding in clashed_bindings))
+        self.cockpit.flash(f"app.toml, [keys]: these have lost their key to another action: {names}", "busy")

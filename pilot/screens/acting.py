@@ -1,0 +1,69 @@
+"""From a verb and nodes to the question that it needs, and to the asking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import App
+from textual.message import Message
+
+from pilot import danger
+from pilot.live.cockpit import Cockpit
+from pilot.records import Node
+from pilot.verbs import Verb
+from pilot.widgets.confirm import ConfirmScreen
+
+
+class VerbChosen(Message):
+    """A verb is wanted for these nodes."""
+
+    def __init__(self, verb: Verb, nodes: Sequence[Node]) -> None:
+        super().__init__()
+        self.verb = verb
+        self.nodes = tuple(nodes)
+
+
+class ConsolesWanted(Message):
+    """The consoles of these nodes are to be opened."""
+
+    def __init__(self, nodes: Sequence[Node], mode: str = "write") -> None:
+        super().__init__()
+        self.nodes = tuple(nodes)
+        self.mode = mode
+
+
+def why_not(cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> str:
+    """Why the verb cannot be asked for; empty if it can."""
+    if cockpit.readonly and verb.danger:
+        return "this is a read-only look: leave out --readonly (or `readonly` in app.toml) to act"
+    live = cockpit.desk.live
+    if live.state != "live":
+        return "there is no link to the site: R tries to connect now"
+    if not nodes:
+        return "there is no node for it here"
+    for cluster in sorted({node.cluster for node in nodes}):
+        if not live.may(verb.id, cluster):
+            role = live.role_in(cluster)
+            held = f"yours in {cluster or 'no cluster'} is {role}" if role else f"you have none in {cluster}"
+            return f"{verb.label} needs the role {verb.role}, {held}: ask the site's admin"
+    return ""
+
+
+def ask(app: App[Any], cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> None:
+    """Ask the person what must be asked, then airboss."""
+    if reason := why_not(cockpit, verb, nodes):
+        cockpit.flash(f"{verb.label.capitalize()}: {reason}.", "bad")
+        return
+    desk = cockpit.desk
+    clusters = [record for name in {n.cluster for n in nodes} if (record := desk.cluster(name)) is not None]
+    question = danger.question(verb, nodes, clusters)
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            desk.activities.ask(verb.id, nodes)
+
+    if question.kind == "none":
+        answered(True)
+    else:
+        app.push_screen(ConfirmScreen(question), answered)

@@ -1,0 +1,243 @@
+"""What every screen has: title, tabs, a line for what happens, the keys that work, and the `:` line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+
+from pilot import app_config, going, themes
+from pilot.errors import PilotError
+from pilot.live.cockpit import Cockpit
+from pilot.render.activity import flash_line
+from pilot.render.connection import light, title
+from pilot.render.table import Cell
+from pilot.widgets.cell_line import CellLine
+from pilot.widgets.key_bar import KeyBar
+from pilot.widgets.prompt import Prompt
+from pilot.widgets.tab_strip import Tab, TabStrip
+
+AREAS = (("nodes", "Nodes"), ("activity", "Activity"), ("journal", "Journal"))
+"""The app's areas: mode, and what the tab says."""
+
+
+class GoneTo(Message):
+    """The `:` line, a key or a click leads somewhere."""
+
+    def __init__(self, destination: going.Destination) -> None:
+        super().__init__()
+        self.destination = destination
+
+
+class TabChosen(Message):
+    """A tab is to be shown."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.mode = mode
+
+
+class PilotScreen(Screen[None]):
+    """A screen of the app. Those that derive from it say what is in the middle, in `body`."""
+
+    CSS_PATH = "base.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-normal"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
+    BINDINGS = [
+        Binding("colon", "go", "go", key_display=":", id="app.go"),
+        Binding("question_mark", "help", "keys", key_display="?", id="app.help"),
+        Binding("u", "undo", "undo", id="app.undo"),
+        *(Binding(str(n), f"tab({n})", f"tab {n}", show=False, id=f"app.tab-{n}") for n in range(1, 10)),
+        Binding(
+            "right_square_bracket", "turn(1)", "next tab", key_display="]", show=False, id="app.next-tab"
+        ),
+        Binding(
+            "left_square_bracket", "turn(-1)", "tab before", key_display="[", show=False, id="app.tab-before"
+        ),
+        Binding("S", "sites", "sites", show=False, id="app.sites"),
+        Binding("R", "retry", "connect now", show=False, id="app.retry"),
+        Binding("ctrl+q", "leave", "quit", show=False, id="app.quit"),
+        Binding("ctrl+c", "say_quit", "quit", show=False, system=True),
+        Binding("ctrl+z", "app.suspend_process", "to the shell", show=False, id="app.suspend"),
+    ]
+    MODE = ""
+    """The mode whose tab it is under."""
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__()
+        self.cockpit = cockpit
+        self._filters_known: tuple[str, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The frame around the body."""
+        yield CellLine(id="title")
+        yield TabStrip(id="tabs")
+        yield from self.body()
+        yield CellLine(id="flash")
+        yield KeyBar(id="keys")
+        yield Prompt(id="prompt")
+
+    def body(self) -> Iterable[Widget]:
+        """What this screen is for."""
+        return ()
+
+    def crumbs(self) -> Sequence[Cell]:
+        """Where one is, in a few words; stands at the right of the flash line."""
+        return ()
+
+    def on_mount(self) -> None:
+        """Follow the cockpit, and the clock."""
+        unlisten = self.cockpit.changed.listen(self._changed)
+        self._unlisten = unlisten
+        self.set_interval(1.0, self._tick)
+        self.show_frame()
+
+    def on_unmount(self) -> None:
+        """Listen no more."""
+        self._unlisten()
+
+    def on_screen_resume(self) -> None:
+        """Shown again: what changed meanwhile is drawn."""
+        self.show_frame()
+
+    def _changed(self) -> None:
+        if self.is_current:
+            self.call_later(self.show_frame)
+
+    def _tick(self) -> None:
+        if self.is_current:
+            self.show_frame()
+            if self.check_action("undo", ()) != self._could_undo:
+                self.refresh_bindings()
+
+    _could_undo: bool | None = None
+
+    def show_frame(self) -> None:
+        """Draw title, tabs and flash line as things are now."""
+        if not self.is_mounted:
+            return
+        cockpit, desk = self.cockpit, self.cockpit.desk
+        now = cockpit.clock()
+        left, right = title(desk.live, desk.scope, cockpit.readonly, now)
+        self.query_one("#title", CellLine).show(left, right)
+        self.query_one(TabStrip).show(self.tabs(), self.MODE or self.app.current_mode)
+        flash = cockpit.flashed()
+        if (trouble := light(desk.live, now)) is not None:
+            self.query_one("#flash", CellLine).show(trouble, self.crumbs())
+        elif flash is not None:
+            self.query_one("#flash", CellLine).show([Cell(flash.text, flash.tone)], self.crumbs())
+        else:
+            said, hint = flash_line(desk.activities, now)
+            self.query_one("#flash", CellLine).show(said, hint or self.crumbs())
+
+    def tabs(self) -> list[Tab]:
+        """The areas, then what the user has opened."""
+        areas = [Tab(mode, name) for mode, name in AREAS]
+        return [*areas, *(Tab(tab.mode, tab.title, True, tab.news) for tab in self.cockpit.opened)]
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """`u` is there while something can be undone; `R` while there is no link."""
+        if action == "undo":
+            self._could_undo = self.cockpit.desk.activities.undoable() is not None
+            return self._could_undo
+        if action == "retry":
+            return self.cockpit.desk.live.state != "live"
+        return True
+
+    def action_go(self) -> None:
+        """Open the `:` line."""
+        known = self.known()
+        self.query_one(Prompt).ask(":", complete=lambda line: going.complete(line, known))
+
+    def known(self) -> going.Known:
+        """What the `:` line may speak of here."""
+        cockpit = self.cockpit
+        nodes = list(cockpit.desk.nodes())
+        return going.Known(
+            nodes=nodes,
+            clusters=cockpit.desk.live.clusters(),
+            sites=cockpit.sites.names,
+            themes=themes.NAMES,
+            filters=tuple(cockpit.settings.filters),
+            verbs=going.node_verbs(cockpit.readonly),
+        )
+
+    @on(Prompt.Submitted)
+    def _line_entered(self, event: Prompt.Submitted) -> None:
+        self.leave_prompt()
+        if event.sign == ":":
+            event.stop()
+            try:
+                destination = going.go(event.text, self.known())
+            except PilotError as error:
+                self.cockpit.flash(f"{error.message}. {error.hint}", "bad")
+                return
+            if destination is not None:
+                self.post_message(GoneTo(destination))
+
+    @on(Prompt.Cancelled)
+    def _line_left(self, _event: Prompt.Cancelled) -> None:
+        self.leave_prompt()
+
+    def leave_prompt(self) -> None:
+        """Give the focus back to what had it before the `:` or `/` line."""
+        self.focus_body()
+
+    def focus_body(self) -> None:
+        """Put the focus where this screen wants it."""
+
+    def action_help(self) -> None:
+        """The keys that work here."""
+        from pilot.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self))
+
+    def action_sites(self) -> None:
+        """Choose a site."""
+        from pilot.screens.sites import SitesScreen
+
+        self.app.push_screen(SitesScreen(self.cockpit))
+
+    def action_undo(self) -> None:
+        """Take back what can be taken back."""
+        undone = self.cockpit.desk.activities.undo()
+        if undone is None:
+            self.cockpit.flash("There is nothing that can be undone.", "dim")
+
+    def action_retry(self) -> None:
+        """Connect now."""
+        self.cockpit.desk.live.retry()
+
+    def action_tab(self, number: int) -> None:
+        """Show the tab of this number."""
+        tabs = self.tabs()
+        if number <= len(tabs):
+            self.post_message(TabChosen(tabs[number - 1].mode))
+
+    def action_turn(self, step: int) -> None:
+        """Show the next tab, or the one before."""
+        modes = [tab.mode for tab in self.tabs()]
+        here = self.MODE or self.app.current_mode
+        at = modes.index(here) if here in modes else 0
+        self.post_message(TabChosen(modes[(at + step) % len(modes)]))
+
+    @on(TabStrip.Chosen)
+    def _tab_clicked(self, event: TabStrip.Chosen) -> None:
+        event.stop()
+        self.post_message(TabChosen(event.mode))
+
+    def action_leave(self) -> None:
+        """Leave pilot."""
+        self.post_message(GoneTo(going.Command("quit")))
+
+    def action_say_quit(self) -> None:
+        """Ctrl+C ends nothing by accident."""
+        key = next((k for k, a in self.active_bindings.items() if a.binding.id == "app.quit"), "ctrl+q")
+        self.cockpit.flash(f"{app_config.shown_key(key)} leaves pilot, `:quit` too.", "dim")
