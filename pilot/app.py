@@ -140,7 +140,7 @@ class PilotApp(App[int], inherit_bindings=False):
         try:
             self.cockpit.sites.switch(name)
         except PilotError as error:
-            self.cockpit.flash(f"{error.message}. {error.hint}", "bad")
+            self.cockpit.flash_error(error)
             return
         self.switch_mode("nodes")
 

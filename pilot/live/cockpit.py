@@ -9,6 +9,7 @@ import msgspec
 
 from pilot.app_config import AppConfig
 from pilot.client_config import ClientConfig
+from pilot.errors import PilotError
 from pilot.live.activity import Activities
 from pilot.live.notifier import Notifier
 from pilot.live.site import LiveSite
@@ -88,7 +89,9 @@ class Cockpit:
         live = self.sites.current
         desk = self._desks.get(live.site.name)
         if desk is None:
-            activities = Activities(live, undo_seconds=self.settings.undo_seconds)
+            activities = Activities(
+                live, undo_seconds=self.settings.undo_seconds, readonly=self.readonly, clock=self.clock
+            )
             activities.changed.listen(self.changed.tell)
             live.changed.listen(self.changed.tell)
             desk = Desk(live, activities, self._scope or live.site.cluster)
@@ -108,6 +111,10 @@ class Cockpit:
         """Say something in passing."""
         self._flash = Flash(text, tone, self.monotonic() + seconds)
         self.changed.tell()
+
+    def flash_error(self, error: PilotError) -> None:
+        """Say what failed, and what to do next."""
+        self.flash(f"{error.message}. {error.hint}" if error.hint else error.message, "bad")
 
     def flashed(self) -> Flash | None:
         """What was said last, while it is to be shown."""

@@ -9,6 +9,7 @@ from textual.app import App
 from textual.message import Message
 
 from pilot import danger
+from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
 from pilot.records import Node
 from pilot.verbs import Verb
@@ -60,8 +61,12 @@ def ask(app: App[Any], cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> N
     question = danger.question(verb, nodes, clusters)
 
     def answered(yes: bool | None) -> None:
-        if yes:
+        if not yes:
+            return
+        try:
             desk.activities.ask(verb.id, nodes)
+        except PilotError as error:
+            cockpit.flash_error(error)
 
     if question.kind == "none":
         answered(True)

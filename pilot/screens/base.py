@@ -145,7 +145,7 @@ class PilotScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """`u` is there while something can be undone; `R` while there is no link."""
         if action == "undo":
-            self._could_undo = self.cockpit.desk.activities.undoable() is not None
+            self._could_undo = self.cockpit.desk.activities.next_undo() is not None
             return self._could_undo
         if action == "retry":
             return self.cockpit.desk.live.state != "live"
@@ -177,7 +177,7 @@ class PilotScreen(Screen[None]):
             try:
                 destination = going.go(event.text, self.known())
             except PilotError as error:
-                self.cockpit.flash(f"{error.message}. {error.hint}", "bad")
+                self.cockpit.flash_error(error)
                 return
             if destination is not None:
                 self.post_message(GoneTo(destination))
@@ -207,7 +207,11 @@ class PilotScreen(Screen[None]):
 
     def action_undo(self) -> None:
         """Take back what can be taken back."""
-        undone = self.cockpit.desk.activities.undo()
+        try:
+            undone = self.cockpit.desk.activities.undo()
+        except PilotError as error:
+            self.cockpit.flash_error(error)
+            return
         if undone is None:
             self.cockpit.flash("There is nothing that can be undone.", "dim")
 
