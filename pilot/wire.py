@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from pilot.errors import WireError
+from pilot.journal import Head, Record
 from pilot.records import AnyRecord, Grant, NodeState
 from pilot.verbs import Value
 
@@ -246,6 +247,22 @@ class Pong(ServerFrame, frozen=True, tag="pong"):
     token: int
 
 
+class JournalPage(ServerFrame, frozen=True, tag="journal"):
+    """Records of the journal, each list in the order of ids; together they lie behind the page before.
+
+    An empty one now and then says that airboss is there.
+    """
+
+    records: tuple[Record, ...] = ()
+    """Those that the signer may read."""
+    sealed: tuple[Head, ...] = ()
+    """Of those that the signer may not read, the place and the hash alone: to check the chain across them."""
+    more: bool = False
+    """More of the past follows."""
+    head: Head | None = None
+    """Where the journal ended when it was asked; with the last page of the past of one that seals."""
+
+
 class Attached(ServerFrame, frozen=True, tag="attached"):
     """The console is open: what follows is `replay` bytes of what it printed before, then live."""
 
@@ -275,7 +292,9 @@ class Notice(ServerFrame, frozen=True, tag="notice"):
 
 
 AnyClientFrame = HelloAsk | Request | Input | Resize | Take | Ping
-AnyServerFrame = Hello | Progress | Reply | Snapshot | Delta | Usage | Pong | Attached | Output | Notice
+AnyServerFrame = (
+    Hello | Progress | Reply | Snapshot | Delta | Usage | Pong | JournalPage | Attached | Output | Notice
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _client_decoder = msgspec.msgpack.Decoder(AnyClientFrame)

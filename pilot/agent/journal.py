@@ -2,7 +2,7 @@
 
 `Journal` is airboss's end of it: one thread takes all records that wait and commits them in one
 transaction, so that many requests share one sync of the disk and a single one waits for nobody.
-The hash is described in pilot.agent.journal_chain; pilot.agent.journal_read reads, journal_verify checks.
+The records and their hash are pilot.journal's; pilot.agent.journal_read reads, journal_verify checks.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
+from pilot import journal as records
 from pilot.agent import journal_chain as chain
 from pilot.agent.database import Database
-from pilot.agent.journal_chain import Auth, Entry, Head
 from pilot.errors import BusyError, DeadlineError, PilotError, StorageError
+from pilot.journal import Auth, Entry, Head
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Journal:
             DeadlineError: the disk does not answer; nothing may be done.
         """
         written = self._put(
-            chain.entry(
+            records.entry(
                 self._clock(),
                 "intent",
                 principal=actor,
@@ -122,7 +123,7 @@ class Journal:
         result: object = None,
     ) -> Head:
         """Record something that happened, such as a refusal. Raises as `intent` does."""
-        item = chain.entry(
+        item = records.entry(
             self._clock(),
             "event",
             principal=actor,
@@ -147,7 +148,7 @@ class Journal:
         return self._queue.qsize() + len(self._late)
 
     def _outcome(self, intent: int, result: object) -> Entry:
-        return chain.outcome(self._clock(), intent, result)
+        return records.outcome(self._clock(), intent, result)
 
     def _put(self, item: Entry) -> Future[Head]:
         if self._closed:

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from pilot.agent import journal_chain as chain
 from pilot.agent.database import Database
-from pilot.agent.journal_chain import Kind, Record
 from pilot.agent.schema import journal
+from pilot.journal import Kind, Record
 
 
 class Filter(msgspec.Struct, frozen=True):

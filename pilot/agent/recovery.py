@@ -16,10 +16,10 @@ from typing import Any, Protocol, TypeVar
 
 from pilot.agent.database import Database
 from pilot.agent.journal import Journal
-from pilot.agent.journal_chain import Record
 from pilot.agent.journal_read import Filter, last, open_intents
 from pilot.agent.journal_starts import RECOVER, paused_since, unfinished_starts
 from pilot.errors import BusyError, DeadlineError, PilotError, StorageError, UnreachableError
+from pilot.journal import Record
 from pilot.records import Node
 
 _log = logging.getLogger(__name__)

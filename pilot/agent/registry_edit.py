@@ -16,9 +16,9 @@ from sqlalchemy.engine import Connection
 from keys import signers as signer_lines
 from keys import sshsig
 from keys.signers import SignerLine
+from pilot import journal
 from pilot.agent import journal_chain, schema
 from pilot.agent.database import Database
-from pilot.agent.journal_chain import Kind
 from pilot.agent.registry import SITE, ClusterEntry, SignerEntry, read_clusters, read_signers
 from pilot.agent.settings import NAME
 from pilot.errors import RefusedError, UsageError
@@ -174,7 +174,7 @@ class Editor:
 
     def end(self, intent: int, result: object) -> None:
         """Journal what came of it."""
-        outcome = journal_chain.outcome(self._clock(), intent, result)
+        outcome = journal.outcome(self._clock(), intent, result)
         with self._database.write() as connection:
             journal_chain.append(connection, [outcome])
 
@@ -194,14 +194,14 @@ class Editor:
     def _record(
         self,
         connection: Connection,
-        kind: Kind,
+        kind: journal.Kind,
         verb: str,
         cluster: str,
         targets: Iterable[str],
         args: Mapping[str, object],
         result: object,
     ) -> int:
-        entry = journal_chain.entry(
+        entry = journal.entry(
             self._clock(),
             kind,
             principal=self._actor.name,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: what this program reads and writes."""
 
 metadata = sa.MetaData()
@@ -68,7 +68,8 @@ journal = sa.Table(
     sa.Column("hash", sa.Text, nullable=False),
     sa.Index("journal_intent", "intent"),
     sa.Index("journal_time", "time"),
-    comment="Append-only. How a record is hashed: pilot.agent.journal_chain.",
+    sa.Index("journal_cluster", "cluster", "id"),
+    comment="Append-only. How a record is hashed: pilot.journal.",
 )
 
 journal_head = sa.Table(

@@ -10,7 +10,7 @@ from keys import sshsig
 from pilot import wire
 from pilot.agent.database import Database
 from pilot.agent.journal import Journal
-from pilot.agent.journal_chain import Head
+from pilot.journal import Head
 
 KEY = asyncssh.generate_private_key("ssh-ed25519")
 FINGERPRINT = sshsig.fingerprint(KEY.public_data)

@@ -17,14 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keys import sshsig
+from pilot import journal as shared
 from pilot import wire
 from pilot.agent import journal_chain, schema
 from pilot.agent.database import Database
 from pilot.agent.journal import Journal
-from pilot.agent.journal_chain import Head
 from pilot.agent.journal_read import read
-from pilot.agent.journal_verify import Receipt, Report, check_receipts, read_receipts, verify_journal
+from pilot.agent.journal_verify import check_receipts, verify_journal
 from pilot.errors import UsageError
+from pilot.journal import Head
+from pilot.journal_check import Receipt, Report, read_receipts
 from pilot.verbs import Value
 from tests.agent.journals import FINGERPRINT, KEY, append_intent, append_pair, open_database, signed_body
 
@@ -61,9 +63,9 @@ def _rehash(database: Database, start: int) -> None:
             journal_chain.record(row)
             for row in connection.execute(sa.select(schema.journal).order_by(schema.journal.c.id)).mappings()
         ]
-        prev = records[start - 2].hash if start > 1 else journal_chain.FIRST
+        prev = records[start - 2].hash if start > 1 else shared.FIRST
         for record in records[start - 1 :]:
-            hash = journal_chain.hash_of(record, record.id, prev)
+            hash = shared.hash_of(record, record.id, prev)
             connection.execute(
                 schema.journal.update().where(schema.journal.c.id == record.id).values(prev=prev, hash=hash)
             )
@@ -138,7 +140,7 @@ def test_a_forger_who_mends_the_chain_cannot_sign(
     assert problem in report.problem
 
 
-def _append(database: Database, *entries: journal_chain.Entry) -> Report:
+def _append(database: Database, *entries: shared.Entry) -> Report:
     with database.write() as connection:
         journal_chain.append(connection, entries)
     return verify_journal(database, airboss={"SHA256:airboss"})
@@ -160,14 +162,12 @@ def test_an_intent_has_one_outcome_which_comes_after_it(database: Database) -> N
     assert (
         _append(database, first).broken is None
     )  # the same, written twice: the first commit's answer was lost
-    assert (
-        _append(database, journal_chain.outcome(9.0, 1, [])).problem == "record 1 has another outcome already"
-    )
+    assert _append(database, shared.outcome(9.0, 1, [])).problem == "record 1 has another outcome already"
 
 
 @pytest.mark.parametrize("intent", [0, 2, 7, 8, 9])
 def test_an_outcome_is_of_an_intent(database: Database, intent: int) -> None:
-    report = _append(database, journal_chain.outcome(9.0, intent, []))
+    report = _append(database, shared.outcome(9.0, intent, []))
     assert report.broken == 8
     assert report.problem == f"it is the outcome of record {intent}, which is no intent before it"
 
@@ -197,7 +197,7 @@ async def test_defaults_are_part_of_what_was_asked(tmp_path: Path) -> None:
 
 
 def test_the_hash_is_as_its_documentation_says(database: Database) -> None:
-    """An independent reading of the words in journal_chain's docstring."""
+    """An independent reading of the words in pilot.journal's docstring."""
     with database.read() as connection:
         row = dict(connection.exec_driver_sql("SELECT * FROM journal WHERE id = 3").mappings().one())
     names = (

@@ -12,10 +12,11 @@ from keys import signers, sshsig
 from keys.errors import KeysError
 from pilot.agent.admin.context import Context, put_json, say
 from pilot.agent.admin.times import parse_date, show_date
-from pilot.agent.journal_chain import Record
 from pilot.agent.journal_read import Filter, last, pages, read
-from pilot.agent.journal_verify import UNSIGNED, Report, check_receipts, read_receipts, verify_journal
+from pilot.agent.journal_verify import check_receipts, verify_journal
 from pilot.errors import Exit
+from pilot.journal import Record
+from pilot.journal_check import UNSIGNED, Report, read_receipts
 from pilot.wire import plain
 
 FOLLOW_SECONDS = 0.5
