@@ -45,7 +45,7 @@ def test_an_empty_filter_is_not_saved_and_an_unknown_one_not_found(tmp_path: Pat
 def test_how_many_are_kept_is_bounded(tmp_path: Path) -> None:
     filters = SavedFilters(ClientConfig(tmp_path), {})
     filters._saved = {f"f{i}": "x" for i in range(MOST)}
-    with pytest.raises(UsageError, match="Forget one"):
+    with pytest.raises(UsageError, match="200 filters"):
         filters.save("more", "x")
     filters.save("f0", "y")
 
