@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from pilot.terminal_sequences import judge
+from pilot.terminal_sequences import EMULATED, judge
 
 _UNSAFE_CONTROLS = bytes({*range(0x20), 0x7F} - {*range(0x07, 0x10), 0x1B})
 """All but BEL, BS, HT, LF, VT, FF, CR, SO, SI; escape sequences are looked after by name."""
@@ -63,12 +63,14 @@ class TerminalFilter:
     What it gives in all depends on what was fed in all, never on how that was cut.
     """
 
-    def __init__(self, answers: bool = False) -> None:
+    def __init__(self, answers: bool = False, emulated: bool = False) -> None:
         """With `answers`, the guest may ask where the cursor is and what the terminal is.
 
         The terminal then types the answer, so this is only for a live screen whose viewer types there.
+        With `emulated`, what comes out goes to a terminal engine of the project's, never to the person's own.
         """
         self.answers = answers
+        self._emulated = emulated
         self._pending = b""
         self._skipping = False
         self._string: _String | None = None
@@ -199,7 +201,9 @@ class TerminalFilter:
         if not _FINAL.match(data, end):
             return end
         verdict = judge(body[0], data[end])
-        if self.answers or not verdict.question:
+        if self._emulated and data[start : end + 1] in EMULATED:
+            out += data[start - 2 : end + 1]
+        elif self.answers or not verdict.question:
             out += verdict.passes
         if verdict.touched:
             self._touched.update(verdict.touched)

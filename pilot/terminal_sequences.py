@@ -21,6 +21,10 @@ _PRIVATE_MODES = frozenset(
 )
 _CACHED = 1024
 
+EMULATED = frozenset({b"5n", b">c", b">0c", b"20h", b"20l"})
+"""What a terminal of the project's own may have besides: it can say that it is well and what it is, and Enter
+may be made to send CR LF (LNM), which is put back with all else when the console is closed."""
+
 
 class Verdict(NamedTuple):
     """What is to be done with a control sequence."""

@@ -59,6 +59,8 @@ class Modes(NamedTuple):
     focus_events: bool = False
     newline: bool = False
     """Enter sends CR LF (LNM)."""
+    reverse_screen: bool = False
+    """Foreground and background are exchanged on the whole screen (DECSCNM)."""
 
 
 class Engine(Protocol):
@@ -109,10 +111,16 @@ class Engine(Protocol):
         """Begin anew: an empty screen, no modes, no scrollback."""
 
     def line(self, number: int) -> tuple[Run, ...]:
-        """A line of the scrollback or the screen, trailing blanks of default look left out."""
+        """A line of the scrollback or the screen, empty outside of both.
+
+        Trailing blanks of default look are left out unless the line goes on in the next one.
+        """
 
     def text(self, number: int) -> str:
-        """The same as plain text, trailing spaces left out."""
+        """The same as plain text; trailing spaces are left out unless the line goes on in the next one."""
+
+    def cells(self, number: int) -> tuple[str, ...]:
+        """What stands in each cell of a line, "" in the second of a wide character; for blanks see `line`."""
 
     def wrapped(self, number: int) -> bool:
         """Whether the line goes on in the next one because the screen was too narrow."""
