@@ -1,10 +1,10 @@
-"""Whether records of the journal are what was once written: chain, signatures, and what receipts bear witness of.
+"""Whether records of the journal are what was once written: chain, signatures, and the word of receipts.
 
 Airboss's admins check the whole journal with this, clients what they may see of it. Whoever can write to the
-database can rewrite all of the chain, but not make a signer's signature; and not reach the receipts, which the
-users keep. A signature covers the request's bytes: verb, cluster, the nodes as the signer wrote them, arguments,
-and for which airboss and connection it was made. It does not cover the principal's name, nor which UUIDs the
-nodes' names stood for: those are in the chain, and nothing else vouches for them (see `UNSIGNED`).
+database can rewrite all of the chain, but not make a signer's signature; and not reach the receipts, which
+the users keep. A signature covers the request's bytes: verb, cluster, the nodes as the signer wrote them,
+arguments, and for which airboss and connection it was made. It does not cover the principal's name, nor which
+UUIDs the nodes' names stood for: those are in the chain, and nothing else vouches for them (see `UNSIGNED`).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import math
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.database import Database
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
+from pilot.agent.journal_stream import JournalStreams
 from pilot.agent.ledger import Ledger
 from pilot.agent.power import Power
 from pilot.agent.recovery import STARTED, Recovery
@@ -119,6 +121,10 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     provider = LibvirtProvider([HostAddress(host.name, host.uri) for host in settings.host], clock=clock)
     inventory = Inventory()
 
+    def added(cluster: str) -> float:
+        entry = registry.snapshot.clusters.get(cluster)
+        return math.inf if entry is None else entry.added
+
     def provider_of(node_id: str) -> Provider | None:
         return provider if provider.owns(node_id) else None
 
@@ -149,6 +155,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         shares=shares,
         power=Power(inventory, provider_of, ledger),
         ledger=ledger,
+        journals=JournalStreams(database, journal, added),
         clock=clock,
     )
     doors = Doors(service, registry, settings.limits, clock, ssh_power=settings.policy.ssh_power)

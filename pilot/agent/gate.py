@@ -8,12 +8,16 @@ from keys import sshsig
 from keys.errors import BadSignatureError
 from pilot import wire
 from pilot.agent.caller import Caller
-from pilot.agent.policy import strongest
+from pilot.agent.policy import is_site_admin, strongest
 from pilot.errors import RefusedError, SignatureRefusedError, UsageError
 from pilot.records import role_covers
 from pilot.verbs import BY_ID, Value, Verb
 
 _AGAIN = "Connect again; if it stays, update the client."
+_ALL_OWN = ("node.list", "watch")
+"""Verbs that mean all that is the signer's, if no cluster is named."""
+_ALL_THE_SITE = ("journal.read",)
+"""Verbs that mean the whole site, if no cluster is named: for its admins only."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -75,8 +79,13 @@ def entitle(
     verb = BY_ID.get(verb_id)
     if verb is None:
         raise UsageError(f"there is no verb '{wire.plain(verb_id, 40)}'", "`pilot --help` lists the verbs.")
-    if not cluster and verb.scope != "site" and verb.id not in ("node.list", "watch"):
+    if not cluster and verb.scope != "site" and verb.id not in (*_ALL_OWN, *_ALL_THE_SITE):
         raise UsageError(f"{verb.id} needs a cluster", "Say which with --cluster.")
+    if not cluster and verb.id in _ALL_THE_SITE and not is_site_admin(caller.grants()):
+        raise RefusedError(
+            f"{verb.id} of the whole site needs the role admin of the site",
+            "Say which cluster with --cluster.",
+        )
     role = caller.role(cluster) if cluster else strongest(grant.role for grant in caller.grants())
     if role is None:
         raise RefusedError(

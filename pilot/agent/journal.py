@@ -31,6 +31,8 @@ MAX_BATCH = 1024
 MAX_LATE = 10_000
 
 _Waiting = tuple[Entry, "Future[Head]"]
+Written = Sequence[tuple[Entry, Head]]
+"""What one commit appended."""
 
 
 class Journal:
@@ -45,6 +47,7 @@ class Journal:
         self._late: deque[Entry] = deque()
         self._trouble = ""
         self._closed = False
+        self._listeners: list[tuple[asyncio.AbstractEventLoop, Callable[[Written], None]]] = []
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -136,6 +139,13 @@ class Journal:
             result=result,
         )
         return await self._written(self._put(item))
+
+    def listen(self, told: Callable[[Written], None]) -> None:
+        """Call this on the running event loop after each commit, until the journal is closed.
+
+        What other programs append, such as the admin's commands, is not told.
+        """
+        self._listeners.append((asyncio.get_running_loop(), told))
 
     async def close(self) -> None:
         """Write what waits, and end. Takes `APPEND_SECONDS` at most."""
@@ -239,18 +249,26 @@ class Journal:
         self._failing("")
         for (_, written), head in zip(batch, heads, strict=True):
             written.set_result(head)
+        self._tell([(item, head) for (item, _), head in zip(batch, heads, strict=True)])
         return True
 
     def _write_late(self) -> None:
         items = [self._late[index] for index in range(min(len(self._late), MAX_BATCH))]
         try:
-            self._commit(items)
+            heads = self._commit(items)
         except Exception as error:
             self._failing(str(error))
             return
         for _ in items:
             self._late.popleft()
         self._failing("")
+        self._tell(list(zip(items, heads, strict=True)))
+
+    def _tell(self, written: Written) -> None:
+        for loop, told in self._listeners:
+            # A loop that has ended has nobody who listens.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(told, written)
 
     def _failing(self, why: str) -> None:
         """Log where trouble begins and where it ends, not all that fails between."""

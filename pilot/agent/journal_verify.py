@@ -1,4 +1,4 @@
-"""Airboss's own check of its whole journal, and of receipts that users bring; what is right is pilot.journal_check's."""
+"""Airboss's own check of its whole journal, and of receipts that users bring: pilot.journal_check at work."""
 
 from __future__ import annotations
 

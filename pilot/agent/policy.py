@@ -29,6 +29,11 @@ def may(grants: Iterable[Grant], verb: Verb, cluster: str) -> bool:
     return role is not None and role_covers(role, verb.role)
 
 
+def is_site_admin(grants: Iterable[Grant]) -> bool:
+    """Whether these grants are good for the site itself, not only for its clusters."""
+    return any(grant.cluster == SITE and grant.role == "admin" for grant in grants)
+
+
 def usable_verbs(grants: Iterable[Grant]) -> tuple[str, ...]:
     """Ids of the verbs that the grants allow in at least one cluster."""
     role = strongest(grant.role for grant in grants)

@@ -1,4 +1,4 @@
-"""What airboss does with a request, whatever it came in by: hello, list, watch, console, power."""
+"""What airboss does with a request, whatever it came in by: hello, list, watch, console, journal, power."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pilot.agent.caller import Caller
 from pilot.agent.consoles.viewer import Viewer
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
+from pilot.agent.journal_stream import JournalStreams
 from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of, unknown_node
 from pilot.agent.policy import View, usable_verbs
@@ -59,6 +60,7 @@ class Service:
         shares: Shares,
         power: Power,
         ledger: Ledger,
+        journals: JournalStreams,
         clock: Callable[[], float],
     ) -> None:
         self.site = site
@@ -68,6 +70,7 @@ class Service:
         self._shares = shares
         self._power = power
         self._ledger = ledger
+        self._journals = journals
         self._clock = clock
 
     def hello(self, caller: Caller, ask: wire.HelloAsk) -> wire.Hello:
@@ -115,6 +118,8 @@ class Service:
             await self._console(caller, asked, outlet)
         elif asked.verb.id == "console.tail":
             await self._tail(caller, asked, outlet)
+        elif asked.verb.id == "journal.read":
+            await self._journal(caller, asked, outlet)
         else:
             outlet.tell(await self.power(caller, asked, outlet.tell))
 
@@ -160,6 +165,11 @@ class Service:
             outlet.tell(wire.Reply())
             await watching.stream(self.inventory, caller, asked.cluster, outlet, self._clock)
 
+    async def _journal(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
+        with self._shares.take("watch", caller.holder):
+            outlet.tell(wire.Reply())
+            await self._journals.stream(caller, asked, outlet)
+
     async def _console(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
         async with self.consoles.attached(caller, asked) as attachment:
             viewer = attachment.viewer
@@ -180,6 +190,7 @@ class Service:
 
     def recheck(self) -> None:
         """Rights have changed: consoles that are nobody's right any more end, watchers begin anew."""
+        self._journals.recheck()
         self.consoles.recheck()
         self.inventory.resync()
 

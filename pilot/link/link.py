@@ -17,7 +17,7 @@ from keys.identity import Signer
 from pilot import wire
 from pilot.client_config import Site
 from pilot.errors import IdentityError, UnreachableError, UsageError, WireError
-from pilot.link import receipts, watching
+from pilot.link import journal, receipts, watching
 from pilot.link.channel import Channel, open_channel
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, identity_error, reach, say_hello
@@ -211,6 +211,27 @@ class Link:
     def tail(self, node: str, cluster: str) -> Tail:
         """The last that a node's serial console printed, and what follows, without attaching to it."""
         return Tail(lambda: self._open("console.tail", cluster, (node,)))
+
+    async def journal(
+        self, cluster: str, *, last: int = 500, before: int = 0, follow: bool = True, sealed: bool = False
+    ) -> AsyncGenerator[wire.JournalPage, None]:
+        """Records of the site's journal: what was asked of a cluster's nodes, by whom, and what came of it.
+
+        The newest `last` ones with ids below `before` (0 for any), oldest first, and with `follow` those that
+        are written from now on. `sealed`: with the places and hashes of all records in between. A site admin
+        may leave `cluster` empty, for everything.
+
+        Raises:
+            UnreachableError: the connection was lost. The rest as for `call`.
+        """
+        args: dict[str, Value] = {"last": last, "before": before, "follow": follow, "sealed": sealed}
+        channel = await self._open("journal.read", cluster, (), args)
+        try:
+            async with contextlib.aclosing(journal.pages(channel, follow)) as pages:
+                async for page in pages:
+                    yield page
+        finally:
+            channel.close()
 
     async def _open(
         self, verb: str, cluster: str, targets: Sequence[str], args: Mapping[str, Value] | None = None

@@ -27,17 +27,21 @@ OTHER = asyncssh.generate_private_key("ssh-ed25519")
 class Registrar:
     """A registry with one signer: KEY, in vc1."""
 
-    def __init__(self, role: Role = "owner") -> None:
+    def __init__(self, role: Role = "owner", cluster: str = "vc1") -> None:
         line = SignerLine(principals=("ada",), key_blob=KEY.public_data)
         fingerprint = sshsig.fingerprint(KEY.public_data)
-        self.snapshot = Snapshot(1, (), [SignerEntry(1, "vc1", role, line, fingerprint, "ada", 0.0, "root")])
+        self.snapshot = Snapshot(
+            1, (), [SignerEntry(1, cluster, role, line, fingerprint, "ada", 0.0, "root")]
+        )
 
     def revoked(self, public_blob: bytes) -> str | None:
         return None
 
 
-def caller(role: Role = "owner") -> Caller:
-    return Caller(Registrar(role), lambda: 1.0, public_blob=KEY.public_data, username="x", address="here")
+def caller(role: Role = "owner", cluster: str = "vc1") -> Caller:
+    return Caller(
+        Registrar(role, cluster), lambda: 1.0, public_blob=KEY.public_data, username="x", address="here"
+    )
 
 
 def request(
@@ -158,6 +162,36 @@ def test_roles_reach_as_far_as_the_verbs_say(role: Role, verb: str, passes: bool
     else:
         with pytest.raises(RefusedError):
             gate.check(request(who, verb=verb), who, AIRBOSS)
+
+
+@pytest.mark.parametrize(
+    ("role", "bound", "asked", "passes"),
+    [
+        ("owner", "vc1", "vc1", True),
+        ("owner", "vc1", "vc2", False),
+        ("owner", "vc1", "", False),
+        ("owner", "vc1", "*", False),
+        ("operator", "vc1", "vc1", False),
+        ("viewer", "vc1", "", False),
+        # A role in a cluster is not the site's, whatever it is called.
+        ("admin", "vc1", "", False),
+        ("owner", "*", "vc1", True),
+        ("owner", "*", "", False),
+        ("operator", "*", "", False),
+        ("admin", "*", "vc1", True),
+        ("admin", "*", "", True),
+    ],
+)
+def test_the_journal_of_the_whole_site_is_for_its_admins(
+    role: Role, bound: str, asked: str, passes: bool
+) -> None:
+    who = caller(role, bound)
+    ask = request(who, verb="journal.read", cluster=asked, targets=())
+    if passes:
+        assert gate.check(ask, who, AIRBOSS).cluster == asked
+    else:
+        with pytest.raises(RefusedError):
+            gate.check(ask, who, AIRBOSS)
 
 
 @pytest.mark.parametrize(
