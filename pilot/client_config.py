@@ -182,7 +182,7 @@ class ClientConfig:
         Raises:
             UsageError: there is none of that name.
         """
-        self._named(name)
+        self.named(name)
         self._write(Sites(name, self.sites().site))
 
     def forget(self, name: str) -> Site:
@@ -191,13 +191,18 @@ class ClientConfig:
         Raises:
             UsageError: there is none of that name.
         """
-        site = self._named(name)
+        site = self.named(name)
         sites = self.sites()
         default = "" if sites.default == name else sites.default
         self._write(Sites(default, tuple(known for known in sites.site if known.name != name)))
         return site
 
-    def _named(self, name: str) -> Site:
+    def named(self, name: str) -> Site:
+        """The site of that name.
+
+        Raises:
+            UsageError: there is none.
+        """
         for site in self.sites().site:
             if site.name == name:
                 return site

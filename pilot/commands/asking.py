@@ -42,18 +42,12 @@ async def confirm(talk: Talk, question: str) -> bool:
     return (await read_line() or "").strip().lower() in ("y", "yes")
 
 
-class Passphrases:
-    """Asks for passphrases of key files, but not while a connection is being made: that has a deadline."""
-
-    def __init__(self, talk: Talk) -> None:
-        self._talk = talk
-        self.deferred = False
-
-    async def __call__(self, path: Path) -> str | None:
-        if self.deferred or not self._talk.asks:
-            return None
-        self._talk.raw(f"Passphrase for {path}: ")
-        return await read_line(echo=False)
+async def ask_passphrase(talk: Talk, path: Path) -> str | None:
+    """The passphrase of a key file; None if there is nobody to ask."""
+    if not talk.asks:
+        return None
+    talk.raw(f"Passphrase for {path}: ")
+    return await read_line(echo=False)
 
 
 async def ask_first_use(talk: Talk, address: str, fingerprint: str) -> bool:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilot.client_config import ClientConfig, Site
 from pilot.commands.talk import Talk
-from pilot.errors import IdentityError, UsageError
-from pilot.link.trust import KnownHosts
+from pilot.errors import UsageError
+from pilot.link.connector import Connector
 
 if TYPE_CHECKING:
-    from keys.identity import Signer
-    from pilot.commands.asking import Passphrases
     from pilot.link.link import Link
-
-
-OWN_KEY = "id_ed25519"
-"""The key that `pilot keys create` makes, in the configuration folder."""
 
 
 def talk_of(args: argparse.Namespace) -> Talk:
@@ -40,14 +35,20 @@ class Context:
         Raises:
             UsageError, ConfigError: no site, or not clear which.
         """
-        from pilot.commands.asking import Passphrases
+        from pilot.commands.asking import ask_passphrase
 
         self.args = args
         self.talk = talk_of(args)
         self.config = config_of(args)
         self.site = site or self.config.find(args.site)
-        self._passphrases = Passphrases(self.talk)
-        self._signers: list[Signer] | None = None
+        self._connector = Connector(
+            self.config,
+            self.site,
+            first_use=self._first_use,
+            passphrase=partial(ask_passphrase, self.talk),
+            key=args.key or "",
+            call_seconds=args.timeout,
+        )
 
     async def connect(self) -> Link:
         """A link to the site, with this user's keys.
@@ -55,35 +56,16 @@ class Context:
         Raises:
             PilotError: as for `Link.connect`.
         """
-        from pilot.link.link import CALL_SECONDS, Link
-        from pilot.link.receipts import Receipts
+        return await self._connector()
 
-        if self._signers is None:
-            self._signers = await my_signers(self.config, self._chosen_key(), self._passphrases)
-        return await Link.connect(
-            self.site,
-            self._signers,
-            self.known_hosts(),
-            kept=Receipts(self.config.receipts),
-            call_seconds=self.args.timeout or CALL_SECONDS,
-            prompt=self._passphrases,
-        )
+    async def _first_use(self, address: str, fingerprint: str) -> bool:
+        if self.args.accept_new:
+            self.talk.say(f"{address} is taken to be {fingerprint} from now on.")
+            return True
 
-    def known_hosts(self) -> KnownHosts:
-        """The pinned host keys, with this terminal to ask about new ones."""
         from pilot.commands.asking import ask_first_use
 
-        async def ask(address: str, fingerprint: str) -> bool:
-            if self.args.accept_new:
-                self.talk.say(f"{address} is taken to be {fingerprint} from now on.")
-                return True
-            return await ask_first_use(self.talk, address, fingerprint)
-
-        return KnownHosts(self.config.known_hosts, ask)
-
-    def _chosen_key(self) -> Path | None:
-        chosen = self.args.key or self.site.key
-        return Path(chosen).expanduser() if chosen else None
+        return await ask_first_use(self.talk, address, fingerprint)
 
     def cluster(self, link: Link, needed: bool) -> str:
         """The cluster that is meant; empty for all that may be seen, unless one is needed.
@@ -100,33 +82,3 @@ class Context:
         own = [name for name in names if name != "*"]
         which = f"Yours are: {', '.join(own)}. " if own else ""
         raise UsageError("which cluster?", f"{which}Say it with --cluster NAME (`pilot nodes` lists them).")
-
-
-async def my_signers(config: ClientConfig, chosen: Path | None, ask: Passphrases | None) -> list[Signer]:
-    """The keys to show: the chosen one alone; or the one made by `pilot keys create`, then all others.
-
-    Raises:
-        IdentityError: there is none, or it cannot be used.
-    """
-    from keys.errors import KeysError, NoIdentityError
-    from keys.identity import identities
-
-    own = config.folder / OWN_KEY
-    try:
-        if chosen is not None:
-            return await identities([chosen], True, ask)
-        found: list[Signer] = []
-        if own.exists():
-            found = await identities([own], True, ask)
-        try:
-            known = {signer.public_blob for signer in found}
-            others = await identities([], True, ask)
-            found += [signer for signer in others if signer.public_blob not in known]
-        except NoIdentityError:
-            if not found:
-                raise
-    except NoIdentityError as error:
-        raise IdentityError(error.message, "`pilot keys create` makes a key; --key names one.") from None
-    except KeysError as error:
-        raise IdentityError(error.message, error.hint) from None
-    return found

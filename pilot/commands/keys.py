@@ -9,9 +9,10 @@ import socket
 from pathlib import Path
 
 from pilot.cli import common_options
-from pilot.commands.context import OWN_KEY, config_of, talk_of
+from pilot.commands.context import config_of, talk_of
 from pilot.commands.talk import Talk
 from pilot.errors import Exit, IdentityError, UsageError
+from pilot.link.signers import OWN_KEY, my_signers
 
 _SHORTEST = 5
 """As ssh-keygen: a shorter passphrase is a mistake."""
@@ -96,7 +97,6 @@ async def _new_passphrase(talk: Talk) -> str:
 async def _list(args: argparse.Namespace) -> int:
     import base64
 
-    from pilot.commands.context import my_signers
     from pilot.render.table import Cell, Column, table
 
     talk = talk_of(args)

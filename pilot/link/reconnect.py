@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 
 from pilot import wire
 from pilot.errors import DeadlineError, UnreachableError
+from pilot.link.backoff import Backoff
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.link import Link
 
 Connect = Callable[[], Awaitable[Link]]
-
-FIRST_SECONDS = 0.25
-LONGEST_SECONDS = 15.0
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -27,25 +24,6 @@ class Lost(msgspec.Struct, frozen=True):
 
 class Back(msgspec.Struct, frozen=True):
     """The link is there again; what follows begins anew."""
-
-
-class Backoff:
-    """Seconds to wait before each attempt: doubled, with jitter, so that many clients do not come at once."""
-
-    def __init__(self, first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> None:
-        self._first = first
-        self._longest = longest
-        self._next = first
-
-    def reset(self) -> None:
-        """It worked."""
-        self._next = self._first
-
-    def seconds(self) -> float:
-        """How long to wait now."""
-        seconds = self._next * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
-        self._next = min(self._next * 2, self._longest)
-        return seconds
 
 
 async def watch(

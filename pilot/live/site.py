@@ -1,0 +1,326 @@
+"""One site kept connected: its records, what its nodes use, and how the link to it is.
+
+Whatever happens to the link, what was known stays; a new link begins with a whole snapshot, which the store
+tells apart from what it has. What waiting does not mend stops everything until somebody says to try again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Literal
+
+from pilot import wire
+from pilot.client_config import Site
+from pilot.errors import (
+    ConfigError,
+    IdentityError,
+    PilotError,
+    RefusedError,
+    UnreachableError,
+    UsageError,
+)
+from pilot.link.backoff import Backoff
+from pilot.live.notifier import Notifier
+from pilot.live.usage import UsageHistory
+from pilot.records import ROLES, Cluster, Role, role_covers
+from pilot.store import Store
+from pilot.verbs import BY_ID, Value
+
+if TYPE_CHECKING:
+    # With the link comes SSH, which the app's first frame does not wait for.
+    from pilot.link.console_stream import ConsoleStream
+    from pilot.link.link import Link
+    from pilot.link.tail import Tail
+    from pilot.link.watching import Watched
+
+State = Literal["connecting", "live", "lost", "refused"]
+Connect = Callable[[], Awaitable["Link"]]
+
+LATE_SECONDS = 5.0
+"""Without an answer to a ping for so long, the lag is said to grow."""
+_EACH = 1.0
+"""Seconds between two tellings that it has grown."""
+_CLOSE_SECONDS = 2.0
+_REFRESH_TRIES = 5
+_FINAL = (IdentityError, RefusedError, UsageError, ConfigError)
+"""What waiting does not mend."""
+
+_log = logging.getLogger(__name__)
+
+
+class LiveSite:
+    """A site, connected for as long as `run` runs. Lives on the event loop's thread."""
+
+    def __init__(
+        self,
+        site: Site,
+        connect: Connect,
+        *,
+        clock: Callable[[], float] = time.time,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """Nothing is connected yet. `connect` makes a link, and may ask the user about keys."""
+        self.site = site
+        self.store = Store()
+        self.usage = UsageHistory()
+        self.changed = Notifier()
+        """Told when state, lag, grants or the next attempt change; of records the store tells."""
+        self.state: State = "connecting"
+        """`live` once a whole snapshot has come, until the link is lost."""
+        self.since = clock()
+        """When the state was entered."""
+        self.error: PilotError | None = None
+        """Why it is lost or refused."""
+        self.hello: wire.Hello | None = None
+        """The last that airboss said of itself and of us; kept while the link is lost."""
+        self.next_attempt: float | None = None
+        """When the next try to connect begins; None while there is nothing to wait for."""
+        self._connect = connect
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._link: Link | None = None
+        self._running = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._retry = asyncio.Event()
+        self._lag: float | None = None
+        self._answered = 0.0
+        """When the newest pong came, on the monotonic clock."""
+        self._late: asyncio.TimerHandle | None = None
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """What the user calls the site."""
+        return self.site.name
+
+    @property
+    def principal(self) -> str:
+        """Who the user is to airboss; empty until it has said so."""
+        return self.hello.principal if self.hello is not None else ""
+
+    @property
+    def lag(self) -> float | None:
+        """Seconds to airboss and back; how long it has been silent if that is longer. None while not live."""
+        if self.state != "live" or self._lag is None:
+            return None
+        silent = time.monotonic() - self._answered
+        return silent if silent > LATE_SECONDS else self._lag
+
+    def role_in(self, cluster: str) -> Role | None:
+        """The role in a cluster as far as is known; the strongest of all if none is named."""
+        grants = self.hello.grants if self.hello is not None else ()
+        roles = [grant.role for grant in grants if not cluster or grant.cluster in (cluster, "*")]
+        return max(roles, key=ROLES.index, default=None)
+
+    def may(self, verb_id: str, cluster: str) -> bool:
+        """Whether the role reaches for a verb. airboss has the last word."""
+        role = self.role_in(cluster)
+        return role is not None and role_covers(role, BY_ID[verb_id].role)
+
+    def clusters(self) -> list[str]:
+        """The clusters that are this user's to see."""
+        grants = self.hello.grants if self.hello is not None else ()
+        names = {record.name for record in self.store.of(Cluster)}
+        return sorted(names | {grant.cluster for grant in grants if grant.cluster != "*"})
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    async def call(
+        self,
+        verb: str,
+        cluster: str,
+        targets: Sequence[str] = (),
+        args: Mapping[str, Value] | None = None,
+        on_progress: Callable[[wire.Progress], None] | None = None,
+    ) -> wire.Reply:
+        """Ask for a verb and wait for its reply.
+
+        Raises:
+            UnreachableError: there is no link, or it was lost meanwhile. The rest as for `Link.call`.
+        """
+        return await self._linked().call(verb, cluster, targets, args, on_progress)
+
+    async def console(
+        self, node_id: str, cluster: str, mode: str = "write", cols: int = 80, rows: int = 24
+    ) -> ConsoleStream:
+        """Open a node's serial console.
+
+        Raises:
+            as for `call`.
+        """
+        return await self._linked().console(node_id, cluster, mode, cols, rows)
+
+    def tail(self, node_id: str, cluster: str) -> Tail:
+        """The last that a node's console printed and what follows, as bytes.
+
+        Raises:
+            UnreachableError: there is no link.
+        """
+        return self._linked().tail(node_id, cluster)
+
+    def _linked(self) -> Link:
+        if self._link is None:
+            why = f": {self.error.message}" if self.error is not None else ""
+            raise UnreachableError(f"there is no link to {self.name} now{why}", "Ask again once it is back.")
+        return self._link
+
+    # --- connecting ------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Connect and stay connected, until cancelled; then it may be run again."""
+        async with self._running:
+            self._task = asyncio.current_task()
+            self._enter("connecting")
+            try:
+                while True:
+                    final = await self._stay()
+                    await self._pause(None if final else self._backoff.seconds())
+                    if final:
+                        self._backoff.reset()
+                        self._enter("connecting")
+            finally:
+                self._task = None
+                if self.state in ("connecting", "live"):
+                    self._lose("lost", UnreachableError(f"the link to {self.name} was closed"))
+
+    def retry(self) -> None:
+        """Try to connect now, if it is not being tried already."""
+        self._retry.set()
+
+    async def close(self) -> None:
+        """End `run`. What is known stays."""
+        if (task := self._task) is not None:
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CLOSE_SECONDS)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=_CLOSE_SECONDS)
+
+    async def _pause(self, seconds: float | None) -> None:
+        """Wait so long, or until somebody says to try again; without a time only for that."""
+        self._retry.clear()
+        self.next_attempt = None if seconds is None else self._clock() + seconds
+        self.changed.tell()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._retry.wait()
+        self.next_attempt = None
+        self.changed.tell()
+
+    async def _stay(self) -> bool:
+        """Be connected while that lasts; whether what ended it is final: waiting does not mend it."""
+        link: Link | None = None
+        final = False
+        try:
+            link = await self._connect()
+            self._link, self.hello = link, link.hello
+            self.changed.tell()
+            async with aclosing(link.watch(usage=True)) as frames:
+                await self._follow(link, frames)
+            error: PilotError = UnreachableError("airboss ended the watch", "It may be restarting.")
+        except PilotError as failure:
+            error, final = failure, isinstance(failure, _FINAL)
+        except Exception as failure:
+            # The app goes on showing what is known; a traceback would take that away.
+            _log.exception("the link to %s", self.name)
+            words = wire.plain(f"{type(failure).__name__}: {failure}")
+            error, final = PilotError(f"pilot made a mistake: {words}", "Please report it."), True
+        finally:
+            self._link = None
+            self._stop_timers()
+            if link is not None:
+                # An airboss that does not answer takes a second: nobody waits for that.
+                closing = asyncio.create_task(link.close(), name="link-close")
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+        self._lose("refused" if final else "lost", error)
+        return final
+
+    async def _follow(self, link: Link, frames: AsyncGenerator[Watched, None]) -> None:
+        begun = False
+        async for frame in frames:
+            if isinstance(frame, wire.Snapshot):
+                if frame.first and begun:
+                    # airboss begins anew when entitlements have changed.
+                    self._refresh(link)
+                begun = True
+                self._snapshot(frame)
+                # It comes in many frames: whoever shares the loop has their turn in between.
+                await asyncio.sleep(0)
+            elif isinstance(frame, wire.Delta):
+                self.store.apply(frame)
+                self.usage.forget(frame.gone)
+            elif isinstance(frame, wire.Usage):
+                self.usage.take(frame)
+            else:
+                self._pong(frame)
+
+    def _snapshot(self, frame: wire.Snapshot) -> None:
+        if frame.first:
+            self.usage.begin_anew()
+        self.store.apply(frame)
+        if not frame.last:
+            return
+        self.usage.keep(self.store.records)
+        if self.state != "live":
+            self._backoff.reset()
+            self._enter("live")
+
+    def _pong(self, frame: wire.Pong) -> None:
+        self._lag = max(time.monotonic_ns() - frame.token, 0) / 1e9
+        self._answered = time.monotonic()
+        self._listen_for_more(LATE_SECONDS)
+        self.changed.tell()
+
+    def _silent(self) -> None:
+        self._listen_for_more(_EACH)
+        self.changed.tell()
+
+    def _listen_for_more(self, seconds: float) -> None:
+        if self._late is not None:
+            self._late.cancel()
+        self._late = asyncio.get_running_loop().call_later(seconds, self._silent)
+
+    def _refresh(self, link: Link) -> None:
+        """Ask airboss anew what the user may do."""
+
+        async def ask() -> None:
+            for attempt in range(_REFRESH_TRIES):
+                with suppress(PilotError):
+                    hello = await link.refresh()
+                    if self._link is link:
+                        self.hello = hello
+                        self.changed.tell()
+                    return
+                await asyncio.sleep(0.2 * 2**attempt)
+
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        self._refreshing = asyncio.create_task(ask(), name="grants")
+
+    def _stop_timers(self) -> None:
+        self._lag = None
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            self._refreshing = None
+
+    def _lose(self, state: State, error: PilotError) -> None:
+        if self.store.complete:
+            self.store.lost(self._clock())
+        self._enter(state, error)
+
+    def _enter(self, state: State, error: PilotError | None = None) -> None:
+        """A state; `since` stays while it is one and the same."""
+        if state != self.state:
+            self.state, self.since = state, self._clock()
+        self.error = error
+        self.changed.tell()
