@@ -9,12 +9,13 @@ from pilot.render.table import Cell, Column, table
 from pilot.render.times import took
 from pilot.wire import Outcome, Result
 
-_RESULTS: dict[Result, tuple[str, Tone]] = {
+RESULTS: dict[Result, tuple[str, Tone]] = {
     "done": ("✓ done", "good"),
     "refused": ("✕ refused", "bad"),
     "failed": ("✕ failed", "bad"),
     "unknown": ("? not known", "busy"),
 }
+"""Glyph and word for each result, and what it means."""
 
 _COLUMNS = (Column("NODE"), Column("RESULT"), Column("STATE"), Column("TOOK", right=True), Column(""))
 
@@ -23,7 +24,7 @@ def outcome_table(outcomes: Sequence[Outcome], colour: bool) -> list[str]:
     """One line a target; why it did not work is said there."""
     rows = []
     for outcome in outcomes:
-        word, tone = _RESULTS[outcome.result]
+        word, tone = RESULTS[outcome.result]
         said = outcome.fault.message if outcome.fault else outcome.note
         rows.append(
             (

@@ -55,3 +55,11 @@ def _line(row: Sequence[Cell], widths: Sequence[int], right: Sequence[bool], col
         text = paint(cell.text, cell.tone, colour)
         parts.append(gap + text if right[i] else text + (gap if i < len(row) - 1 else ""))
     return "  ".join(parts).rstrip()
+
+
+def in_columns(texts: Sequence[str], room: int) -> list[str]:
+    """Short texts side by side, in lines of so many columns, as `ls -x` shows names."""
+    wide = max((width(text) for text in texts), default=0) + 2
+    count = max(1, (room + 2) // wide)
+    rows = (texts[i : i + count] for i in range(0, len(texts), count))
+    return ["".join(text + " " * (wide - width(text)) for text in row).rstrip() for row in rows]

@@ -36,6 +36,18 @@ class Toned(Widget):
             text.stylize(style)
         return text
 
+    def abreast(self, left: Sequence[Cell], right: Sequence[Cell], room: int) -> Text:
+        """Cells at both ends of a line: what is at the right stays whole, what is at the left is cut."""
+        end = Text(end="").join(self.toned(cell) for cell in right)
+        start = Text(end="", no_wrap=True).join(self.toned(cell) for cell in left)
+        space = room - end.cell_len
+        if space < 1:
+            end.truncate(room, overflow="ellipsis")
+            return end
+        start.truncate(max(0, space - (1 if end.cell_len else 0)), overflow="ellipsis")
+        start.append(" " * max(0, space - start.cell_len))
+        return start.append_text(end)
+
 
 class CellLine(Toned):
     """Cells side by side on one line. What is at the right stays whole; what is at the left is cut."""
@@ -63,16 +75,7 @@ class CellLine(Toned):
 
     def render(self) -> Text:
         """The line."""
-        room = self.content_size.width
-        right = Text(end="").join(self.toned(cell) for cell in self._right)
-        left = Text(end="", no_wrap=True).join(self.toned(cell) for cell in self._left)
-        space = room - right.cell_len
-        if space < 1:
-            right.truncate(room, overflow="ellipsis")
-            return right
-        left.truncate(max(0, space - (1 if right.cell_len else 0)), overflow="ellipsis")
-        left.append(" " * max(0, space - left.cell_len))
-        return left.append_text(right)
+        return self.abreast(self._left, self._right, self.content_size.width)
 
 
 def cells_width(cells: Sequence[Cell]) -> int:

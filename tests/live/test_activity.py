@@ -47,13 +47,13 @@ async def activities(site: Site, clock: Clock) -> AsyncIterator[Activities]:
 
 async def sent(site: Site, count: int = 1) -> Asked:
     """The newest request, once so many have been sent."""
-    await until(lambda: len(site.asked) >= count, what=f"{count} requests")
+    await until(lambda: len(site.asked) >= count, what=f"{count} requests", every=0)
     assert len(site.asked) == count
     return site.asked[-1]
 
 
 async def ended(activity: Activity) -> None:
-    await until(lambda: activity.state == "done", what="the end")
+    await until(lambda: activity.state == "done", what="the end", every=0)
 
 
 def results(activity: Activity) -> list[str]:
