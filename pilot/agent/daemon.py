@@ -34,7 +34,9 @@ from pilot.agent.server import Doors, listen
 from pilot.agent.service import Service
 from pilot.agent.settings import Settings
 from pilot.agent.shares import Shares
+from pilot.agent.usage import Usage
 from pilot.backends.libvirt.provider import HostAddress, LibvirtProvider
+from pilot.backends.libvirt.provider import Settings as Intervals
 from pilot.backends.provider import Provider
 from pilot.errors import ConfigError, UnreachableError
 from pilot.records import Cluster
@@ -118,8 +120,13 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     stack.callback(registry.close)
     await registry.start()
 
-    provider = LibvirtProvider([HostAddress(host.name, host.uri) for host in settings.host], clock=clock)
+    provider = LibvirtProvider(
+        [HostAddress(host.name, host.uri) for host in settings.host],
+        clock=clock,
+        settings=Intervals(usage=settings.usage.every),
+    )
     inventory = Inventory()
+    usage = Usage(settings.usage.every, clock)
 
     def added(cluster: str) -> float:
         entry = registry.snapshot.clusters.get(cluster)
@@ -145,7 +152,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     recovery = Recovery(database, provider, journal, clock)
     stack.push_async_callback(recovery.stop)
     inventory.on_node += [hub.node_changed, recovery.node_changed]
-    inventory.on_gone.append(hub.node_gone)
+    inventory.on_gone += [hub.node_gone, usage.gone]
     shares = Shares(settings.limits)
     service = Service(
         site=settings.site.name,
@@ -156,6 +163,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         power=Power(inventory, provider_of, ledger),
         ledger=ledger,
         journals=JournalStreams(database, journal, added),
+        usage=usage,
         clock=clock,
     )
     doors = Doors(service, registry, settings.limits, clock, ssh_power=settings.policy.ssh_power)
@@ -169,8 +177,9 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     entitlements_changed()
     await recovery.load()
     await journal.event(actor="airboss", auth="airboss", verb=STARTED, result={"version": __version__})
-    await provider.start(_Sink(inventory, hub))
+    await provider.start(_Sink(inventory, hub, usage))
     stack.push_async_callback(provider.stop)
+    _background(stack, usage.run(), "usage", ending)
     _background(stack, registry.follow(), "registry", ending)
     _background(stack, _recheck(doors, service), "recheck", ending)
     await _listen(settings, doors, host_key, stack)
@@ -188,10 +197,11 @@ def _records(registry: Registry) -> list[Cluster]:
 class _Sink:
     """What a provider tells goes to the inventory; a node that starts waits for its console."""
 
-    def __init__(self, inventory: Inventory, hub: ConsoleHub) -> None:
+    def __init__(self, inventory: Inventory, hub: ConsoleHub, usage: Usage) -> None:
         self.host = inventory.host
         self.nodes = inventory.nodes
         self.gone = inventory.gone
+        self.usage = usage.usage
         self.starting = hub.hold
 
 

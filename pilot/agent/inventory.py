@@ -36,6 +36,10 @@ class Watcher:
         self.dirty.update(ids)
         self._wake.set()
 
+    def wake(self) -> None:
+        """There is something else to tell."""
+        self._wake.set()
+
     async def changed(self) -> None:
         """Wait until there is something to tell."""
         await self._wake.wait()

@@ -21,6 +21,7 @@ from pilot.agent.outcomes import fault_of, unknown_node
 from pilot.agent.policy import View, usable_verbs
 from pilot.agent.power import Power, Tell
 from pilot.agent.shares import Shares
+from pilot.agent.usage import Usage
 from pilot.errors import DeadlineError, RefusedError, SignatureRefusedError, UsageError, WireError
 from pilot.records import Node
 from pilot.selectors import natural, resolve
@@ -61,6 +62,7 @@ class Service:
         power: Power,
         ledger: Ledger,
         journals: JournalStreams,
+        usage: Usage,
         clock: Callable[[], float],
     ) -> None:
         self.site = site
@@ -71,6 +73,7 @@ class Service:
         self._power = power
         self._ledger = ledger
         self._journals = journals
+        self._usage = usage
         self._clock = clock
 
     def hello(self, caller: Caller, ask: wire.HelloAsk) -> wire.Hello:
@@ -163,7 +166,8 @@ class Service:
     async def _watch(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
         with self._shares.take("watch", caller.holder):
             outlet.tell(wire.Reply())
-            await watching.stream(self.inventory, caller, asked.cluster, outlet, self._clock)
+            usage = self._usage if asked.args.get("usage") else None
+            await watching.serve(self.inventory, usage, caller, asked.cluster, outlet, self._clock)
 
     async def _journal(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
         with self._shares.take("watch", caller.holder):

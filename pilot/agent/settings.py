@@ -139,6 +139,13 @@ class SignersSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """File of revoked keys, as `ssh-keygen -Y verify -r` takes it; read again when it changes."""
 
 
+class UsageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[usage]"""
+
+    every: Annotated[float, Meta(ge=0.5, le=300)] = 5.0
+    """Seconds between two samples of what the nodes use."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Paths in it are relative to the folder it is in."""
 
@@ -148,6 +155,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: PolicySettings = PolicySettings()
     limits: Limits = Limits()
     signers: SignersSettings = SignersSettings()
+    usage: UsageSettings = UsageSettings()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

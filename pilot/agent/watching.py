@@ -1,8 +1,9 @@
-"""A watcher's stream: a snapshot, then what changed; what the signer may see, as of now."""
+"""A watcher's stream: a snapshot, then what changed and what is used; what the signer may see, as of now."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
@@ -11,7 +12,8 @@ from pilot import wire
 from pilot.agent.caller import Caller
 from pilot.agent.inventory import Inventory, Watcher
 from pilot.agent.policy import View
-from pilot.errors import RefusedError
+from pilot.agent.usage import Feed, Usage
+from pilot.errors import RefusedError, WireError
 from pilot.records import AnyRecord, Node
 
 _RECORDS_PER_FRAME = 500
@@ -21,6 +23,10 @@ PULSE_SECONDS = 5.0
 
 class _Sender(Protocol):
     async def send(self, frame: wire.ServerFrame) -> None: ...
+
+
+class _Outlet(_Sender, Protocol):
+    async def receive(self) -> wire.AnyClientFrame: ...
 
 
 class _Seen:
@@ -89,59 +95,146 @@ class _Seen:
             self._carried[host] += 1
 
 
-async def stream(
-    inventory: Inventory, caller: Caller, cluster: str, out: _Sender, clock: Callable[[], float]
+async def serve(
+    inventory: Inventory,
+    usage: Usage | None,
+    caller: Caller,
+    cluster: str,
+    outlet: _Outlet,
+    clock: Callable[[], float],
 ) -> None:
-    """Send snapshot and deltas until cancelled.
+    """Send what `stream` sends, and answer pings, until cancelled.
 
     Raises:
         RefusedError: the signer has no right to see anything of this any more.
+        WireError: the watcher sent what does not belong on a watch's channel.
     """
-    watcher = inventory.watch()
+    ways = [
+        asyncio.create_task(stream(inventory, usage, caller, cluster, outlet, clock)),
+        asyncio.create_task(_answer(outlet)),
+    ]
     try:
-        await _stream(inventory, watcher, caller, cluster, out, clock)
+        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in done:
+            way.result()
     finally:
-        inventory.unwatch(watcher)
+        for way in ways:
+            way.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await way
 
 
-async def _stream(
+async def _answer(outlet: _Outlet) -> None:
+    """Give pings back, each once the watcher reads: who does not is held back like any other."""
+    while True:
+        frame = await outlet.receive()
+        if not isinstance(frame, wire.Ping):
+            raise WireError(
+                f"a {type(frame).__name__} frame on a watch's channel", "Only pings belong there."
+            )
+        await outlet.send(wire.Pong(frame.token))
+
+
+async def stream(
     inventory: Inventory,
-    watcher: Watcher,
+    usage: Usage | None,
     caller: Caller,
     cluster: str,
     out: _Sender,
     clock: Callable[[], float],
 ) -> None:
-    loop = asyncio.get_running_loop()
-    seen = _Seen(inventory, View(()))
-    version = 0
-    while True:
-        frames: list[wire.Snapshot | wire.Delta] = []
+    """Send snapshot and deltas until cancelled, and with `usage` how busy the nodes in view are.
+
+    Raises:
+        RefusedError: the signer has no right to see anything of this any more.
+    """
+    watcher = inventory.watch()
+    feed = None if usage is None else usage.watch(watcher.wake)
+    try:
+        await _Stream(inventory, watcher, feed, caller, cluster, out, clock).run()
+    finally:
+        inventory.unwatch(watcher)
+        if usage is not None and feed is not None:
+            usage.unwatch(feed)
+
+
+class _Stream:
+    def __init__(
+        self,
+        inventory: Inventory,
+        watcher: Watcher,
+        feed: Feed | None,
+        caller: Caller,
+        cluster: str,
+        out: _Sender,
+        clock: Callable[[], float],
+    ) -> None:
+        self._inventory = inventory
+        self._watcher = watcher
+        self._feed = feed
+        self._caller = caller
+        self._cluster = cluster
+        self._out = out
+        self._clock = clock
+        self._view = View(())
+        self._seen = _Seen(inventory, self._view)
+        self._version = 0
+
+    async def run(self) -> None:
+        while True:
+            for frame in self._records():
+                await self._out.send(frame)
+            if self._feed is not None and self._feed.due:
+                for used in self._feed.frames(self._sees):
+                    await self._out.send(used)
+                    await asyncio.sleep(0)  # many nodes must not hold up everybody else
+            await self._news()
+
+    def _records(self) -> list[wire.Snapshot | wire.Delta]:
+        """What is to be told of records; a pulse if there is nothing at all to tell."""
+        watcher = self._watcher
         if watcher.everything:
             watcher.everything = False
             watcher.take()
-            grants = caller.grants()
-            if not grants or (cluster and caller.role(cluster) is None):
+            grants = self._caller.grants()
+            if not grants or (self._cluster and self._caller.role(self._cluster) is None):
                 raise RefusedError("your key is not entitled to this any more", "Ask the site's admin.")
-            seen = _Seen(inventory, View(grants, cluster))
-            version += 1
-            frames += _snapshot(version, seen.snapshot())
-        elif any(told := seen.delta(watcher.take())):
-            version += 1
-            frames += _deltas(version, *told, clock())
-        else:
-            frames.append(wire.Delta(version, time=clock()))
-        for frame in frames:
-            await out.send(frame)
-        silent_until = loop.time() + PULSE_SECONDS
+            self._view = View(grants, self._cluster)
+            self._seen = _Seen(self._inventory, self._view)
+            self._version += 1
+            shown = self._seen.snapshot()
+            if self._feed is not None:
+                self._feed.anew()
+                self._feed.shown((record.id for record in shown if isinstance(record, Node)), ())
+            return _snapshot(self._version, shown)
+        changed, gone = self._seen.delta(watcher.take())
+        if changed or gone:
+            self._version += 1
+            if self._feed is not None:
+                self._feed.shown((record.id for record in changed if isinstance(record, Node)), gone)
+            return _deltas(self._version, changed, gone, self._clock())
+        if self._feed is not None and self._feed.due:
+            return []
+        return [wire.Delta(self._version, time=self._clock())]
+
+    async def _news(self) -> None:
+        """Wait for something to tell, or for the time of the next pulse."""
+        watcher, feed = self._watcher, self._feed
+        silent_until = asyncio.get_running_loop().time() + PULSE_SECONDS
         # Changes that this watcher does not see must not keep the pulse from it.
-        while not watcher.everything and not seen.concerns(watcher.dirty):
+        while not watcher.everything and not self._seen.concerns(watcher.dirty):
+            if feed is not None and feed.due:
+                return
             watcher.take()
             try:
                 async with asyncio.timeout_at(silent_until):
                     await watcher.changed()
             except TimeoutError:
-                break
+                return
+
+    def _sees(self, node_id: str) -> bool:
+        node = self._inventory.node(node_id)
+        return node is not None and self._view.sees_cluster(node.cluster)
 
 
 def _snapshot(version: int, records: list[AnyRecord]) -> list[wire.Snapshot | wire.Delta]:

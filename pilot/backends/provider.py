@@ -23,6 +23,19 @@ class Acted(msgspec.Struct, frozen=True):
     note: str = ""
 
 
+NOT_KNOWN = 255
+"""A processor use that is not known."""
+
+
+class Used(msgspec.Struct, frozen=True, gc=False):
+    """How busy a node is."""
+
+    cpu: int = NOT_KNOWN
+    """Percent of all its virtual processors, 0 to 100, or NOT_KNOWN, as of a node that does not run."""
+    memory: int = 0
+    """KiB of the host's memory that it takes; 0 if that is not known."""
+
+
 class Sink(Protocol):
     """Where a provider tells what it sees."""
 
@@ -34,6 +47,9 @@ class Sink(Protocol):
 
     def gone(self, ids: Iterable[str]) -> None:
         """Nodes are no more."""
+
+    def usage(self, used: Mapping[str, Used]) -> None:
+        """How busy nodes are now, by id. A node that is not in it is as busy as it was told to be before."""
 
     async def starting(self, node_id: str) -> None:
         """A node is about to run its first instruction: it is paused until this returns.

@@ -12,7 +12,9 @@ from pilot.agent import watching
 from pilot.agent.caller import Caller
 from pilot.agent.inventory import Inventory
 from pilot.agent.policy import role_in
-from pilot.errors import RefusedError
+from pilot.agent.usage import Usage
+from pilot.backends.provider import Used
+from pilot.errors import RefusedError, WireError
 from pilot.records import Grant, Host, Node, NodeState, Role
 from tests.support.waiting import until
 
@@ -34,19 +36,38 @@ class Sent:
     """Where the stream's frames go."""
 
     def __init__(self) -> None:
-        self.frames: list[wire.Snapshot | wire.Delta] = []
-
-    def tell(self, frame: wire.ServerFrame) -> None:
-        assert isinstance(frame, wire.Snapshot | wire.Delta)
-        self.frames.append(frame)
+        self.all: list[wire.ServerFrame] = []
+        self.room = asyncio.Event()
+        self.room.set()
+        self.inbox: asyncio.Queue[wire.AnyClientFrame] = asyncio.Queue()
 
     async def send(self, frame: wire.ServerFrame) -> None:
-        self.tell(frame)
+        self.all.append(frame)
+        await self.room.wait()
+
+    async def receive(self) -> wire.AnyClientFrame:
+        return await self.inbox.get()
+
+    @property
+    def frames(self) -> list[wire.Snapshot | wire.Delta]:
+        """Those of records."""
+        return [f for f in self.all if isinstance(f, wire.Snapshot | wire.Delta)]
 
     @property
     def told(self) -> list[wire.Snapshot | wire.Delta]:
         """All but the pulses."""
         return [f for f in self.frames if isinstance(f, wire.Snapshot) or f.changed or f.gone]
+
+    @property
+    def used(self) -> list[tuple[float, dict[str, bytes]]]:
+        """When samples were taken, and of whom."""
+        return [
+            (f.time, {one.node: one.cpu for one in f.nodes}) for f in self.all if isinstance(f, wire.Usage)
+        ]
+
+    @property
+    def pongs(self) -> list[int]:
+        return [f.token for f in self.all if isinstance(f, wire.Pong)]
 
 
 def node(name: str, cluster: str, host: str, state: NodeState = "on") -> Node:
@@ -60,7 +81,9 @@ def host(name: str, detail: str = "") -> Host:
 
 
 class Scene:
-    def __init__(self, *grants: Grant, cluster: str = "") -> None:
+    def __init__(self, *grants: Grant, cluster: str = "", usage: bool = False) -> None:
+        self.now = 1.0
+        self.usage = Usage(5.0, lambda: self.now)
         self.inventory = Inventory()
         self.states: tuple[NodeState, ...] = ("off", "on")
         self.inventory.host(host("h1"))
@@ -68,8 +91,20 @@ class Scene:
         self.inventory.nodes([node("mine", "vc1", "h1"), node("theirs", "vc2", "h2")])
         self.caller, self.sent = Entitled(*grants), Sent()
         self.task = asyncio.create_task(
-            watching.stream(self.inventory, cast("Caller", self.caller), cluster, self.sent, lambda: 1.0)
+            watching.serve(
+                self.inventory,
+                self.usage if usage else None,
+                cast("Caller", self.caller),
+                cluster,
+                self.sent,
+                lambda: 1.0,
+            )
         )
+
+    def sample(self, **cpu: int) -> None:
+        self.now += 5.0
+        self.usage.usage({node_id: Used(value, 1) for node_id, value in cpu.items()})
+        self.usage.take(self.usage.sample + 1)
 
     async def told(self, count: int) -> list[wire.Snapshot | wire.Delta]:
         return await until(lambda: self.sent.told if len(self.sent.told) >= count else None, 5)
@@ -143,3 +178,82 @@ async def test_rights_that_change_bring_a_new_snapshot_and_those_that_end_the_en
     scene.inventory.resync()
     with pytest.raises(RefusedError):
         await scene.task
+
+
+async def test_usage_comes_after_the_snapshot_and_then_as_it_changes_of_nodes_in_view() -> None:
+    scene = Scene(Grant("vc1", "viewer"), usage=True)
+    scene.sample(mine=1, theirs=7)
+    await until(lambda: scene.sent.used, 5, "the past")
+    assert isinstance(scene.sent.all[0], wire.Snapshot)
+    assert scene.sent.used == [(6.0, {"mine": b"\x01"})]
+    scene.sample(mine=2, theirs=8)
+    scene.sample(theirs=9)
+    await until(lambda: len(scene.sent.used) >= 2, 5)
+    assert scene.sent.used[-1] == (16.0, {"mine": b"\x02\x02"})  # the newest, once
+    scene.sample()
+    await until(lambda: len(scene.sent.used) >= 3, 5, "told that nothing changed")
+    assert scene.sent.used[-1] == (21.0, {})
+    scene.inventory.nodes([node("theirs", "vc1", "h2")])
+    await until(lambda: len(scene.sent.used) >= 4, 5, "one that comes into view brings its past")
+    assert scene.sent.used[-1] == (21.0, {"theirs": b"\x07\x08\x09\x09"})
+    scene.inventory.nodes([node("mine", "vc2", "h1")])
+    scene.sample(mine=77)
+    await until(lambda: scene.sent.used[-1][0] == 26.0, 5)
+    assert scene.sent.used[-1] == (26.0, {})
+    scene.caller.all = (Grant("vc2", "viewer"),)
+    scene.inventory.resync()
+    await until(lambda: "mine" in scene.sent.used[-1][1], 5, "another view begins with its past")
+    assert scene.sent.used[-1] == (26.0, {"mine": b"\x01\x02\x02\x02\x4d"})
+    scene.task.cancel()
+
+
+async def test_a_watcher_that_did_not_ask_is_told_of_no_usage() -> None:
+    scene = Scene(Grant("vc1", "viewer"))
+    await scene.told(1)
+    scene.sample(mine=1)
+    scene.inventory.nodes([node("mine", "vc1", "h1", "off")])
+    await scene.told(2)
+    assert scene.sent.used == []
+    scene.task.cancel()
+
+
+async def test_a_watcher_that_does_not_read_gets_the_newest_only() -> None:
+    scene = Scene(Grant("vc1", "viewer"), usage=True)
+    scene.sample(mine=1)
+    await until(lambda: scene.sent.used, 5)
+    scene.sent.room.clear()
+    scene.sample(mine=2)
+    await until(lambda: len(scene.sent.used) == 2, 5)
+    for n in range(90):
+        scene.sample(mine=n)
+        await asyncio.sleep(0)
+    assert len(scene.sent.used) == 2
+    scene.sent.room.set()
+    await until(lambda: len(scene.sent.used) == 3, 5)
+    assert scene.sent.used[-1][1] == {"mine": bytes(range(30, 90))}
+    scene.task.cancel()
+
+
+async def test_pings_are_answered_and_a_flood_waits_until_its_answers_are_read() -> None:
+    scene = Scene(Grant("vc1", "viewer"))
+    scene.sent.inbox.put_nowait(wire.Ping(2**63))
+    await until(lambda: scene.sent.pongs == [2**63], 5, "the pong")
+    scene.sent.room.clear()
+    for token in range(1000):
+        scene.sent.inbox.put_nowait(wire.Ping(token))
+    await until(lambda: len(scene.sent.pongs) == 2, 5)
+    assert scene.sent.inbox.qsize() == 999
+    scene.sent.room.set()
+    await until(lambda: len(scene.sent.pongs) == 1001, 5)
+    scene.task.cancel()
+
+
+@pytest.mark.parametrize("frame", [wire.Input(b"x"), wire.Take(), wire.Resize(1, 1)])
+async def test_other_frames_end_the_watch(frame: wire.AnyClientFrame) -> None:
+    scene = Scene(Grant("vc1", "viewer"), usage=True)
+    await scene.told(1)
+    scene.sent.inbox.put_nowait(frame)
+    with pytest.raises(WireError, match="on a watch"):
+        await scene.task
+    scene.sample(mine=3)
+    assert not any("mine" in used for _, used in scene.sent.used)

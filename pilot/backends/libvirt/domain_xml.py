@@ -7,12 +7,13 @@ libvirtd, so guests and tenants cannot write it; still nothing in it may stop th
 from __future__ import annotations
 
 import contextlib
+import posixpath
 import xml.etree.ElementTree as ET
 
 import msgspec
 
 from pilot.errors import BackendError
-from pilot.records import Nic
+from pilot.records import Disk, Nic
 
 NAMESPACE = "https://rocksclusters.org/ns/pilot/1"
 """Namespace of the membership element in a domain's metadata; libvirt keeps one element for each."""
@@ -22,6 +23,7 @@ INSTALL_NAMESPACE = "https://rocksclusters.org/ns/pilot-install/1"
 
 MAX_XML = 4 * 1024 * 1024
 _SOURCES = ("bridge", "network", "dev", "portgroup", "name")
+_BEHIND = ("file", "dev", "volume", "name", "dir")
 _KIB = {
     "b": 1 / 1024, "bytes": 1 / 1024, "kb": 1000 / 1024, "k": 1, "kib": 1, "mb": 1e6 / 1024, "m": 1024,
     "mib": 1024, "gb": 1e9 / 1024, "g": 1024**2, "gib": 1024**2, "tb": 1e12 / 1024, "t": 1024**3,
@@ -37,6 +39,16 @@ class Membership(msgspec.Struct, frozen=True):
     appliance: str = ""
 
 
+class Drive(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A disk, and where what is behind it is found on the host, which is for airboss alone to know."""
+
+    disk: Disk
+    path: str = ""
+    """A file or device; the name of the volume if there is a pool; or the name on some server."""
+    pool: str = ""
+    """The libvirt storage pool that `path` is the name of a volume in."""
+
+
 class Facts(msgspec.Struct, frozen=True):
     """What a domain's XML says."""
 
@@ -44,6 +56,7 @@ class Facts(msgspec.Struct, frozen=True):
     name: str
     membership: Membership | None = None
     nics: tuple[Nic, ...] = ()
+    drives: tuple[Drive, ...] = ()
     vcpus: int = 0
     memory: int = 0
     """KiB."""
@@ -73,6 +86,7 @@ def read_strictly(text: str, uuid: str = "", name: str = "") -> Facts | None:
         name=(root.findtext("name") or name).strip(),
         membership=_membership(root),
         nics=tuple(_nic(element) for element in root.iterfind("devices/interface")),
+        drives=tuple(_drive(element) for element in root.iterfind("devices/disk")),
         vcpus=_vcpus(root),
         memory=_memory(root),
         serial=_serial(root),
@@ -154,6 +168,19 @@ def _nic(interface: ET.Element) -> Nic:
         vlan=None if tag is None else _number(tag.get("id", "")),
         model="" if model is None else model.get("type", ""),
     )
+
+
+def _drive(element: ET.Element) -> Drive:
+    target, source = element.find("target"), element.find("source")
+    path = "" if source is None else next((source.get(a, "") for a in _BEHIND if source.get(a)), "")
+    pool = "" if source is None or element.get("type") != "volume" else source.get("pool", "")
+    disk = Disk(
+        target="" if target is None else target.get("dev", ""),
+        device=element.get("device", "disk"),
+        bus="" if target is None else target.get("bus", ""),
+        source=posixpath.basename(path.rstrip("/")),
+    )
+    return Drive(disk, path, pool)
 
 
 def _vcpus(root: ET.Element) -> int:

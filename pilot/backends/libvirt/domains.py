@@ -7,14 +7,14 @@ began later: whatever changed since that one began is told by an event, and read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import libvirt
 import msgspec
 
-from pilot.backends.libvirt.domain_xml import Facts
-from pilot.records import Node, NodeState
+from pilot.backends.libvirt.domain_xml import Drive, Facts
+from pilot.records import Disk, Node, NodeState
 
 Follow = Literal["", "details", "state"]
 """What an event leaves to be read: nothing, everything of the domain, or its state."""
@@ -70,10 +70,13 @@ class Reading(msgspec.Struct, frozen=True):
 class Entry:
     """One domain."""
 
-    __slots__ = ("facts", "hung_ms", "number", "persistent", "seq", "since", "state")
+    __slots__ = ("disks", "facts", "hung_ms", "number", "persistent", "seq", "since", "sizes", "state")
 
     def __init__(self, facts: Facts, state: NodeState, since: float, persistent: bool) -> None:
-        self.facts = facts
+        self.sizes: dict[Drive, int] = {}
+        """KiB, of those of its drives of which it is known."""
+        self.disks: tuple[Disk, ...] = ()
+        self.take(facts)
         self.state = state
         self.since = since
         self.persistent = persistent
@@ -82,6 +85,21 @@ class Entry:
         """Number of the last event that set the state."""
         self.number = 0
         """Number of the reading that the rest is from."""
+
+    def take(self, facts: Facts) -> None:
+        """What its XML says now. A drive that is another now has no size yet."""
+        self.facts = facts
+        self.measure({})
+
+    def measure(self, sizes: Mapping[Drive, int]) -> bool:
+        """Note the sizes of some drives, 0 if not known; whether the record changed."""
+        before = self.disks
+        known = ((drive, sizes.get(drive) or self.sizes.get(drive)) for drive in self.facts.drives)
+        self.sizes = {drive: size for drive, size in known if size}
+        self.disks = tuple(
+            msgspec.structs.replace(drive.disk, size=self.sizes.get(drive, 0)) for drive in self.facts.drives
+        )
+        return self.disks != before
 
 
 class Domains:
@@ -94,6 +112,8 @@ class Domains:
         self._stale_since: float | None = None
         self._events = 0
         self._readings = 0
+        self.unmeasured: set[str] = set()
+        """Domains of which a disk appeared that has no known size."""
 
     def __contains__(self, uuid: str) -> bool:
         return uuid in self._entries
@@ -129,6 +149,7 @@ class Domains:
             stale_since=self._stale_since,
             hung_ms=entry.hung_ms,
             nics=facts.nics,
+            disks=entry.disks,
             vcpus=facts.vcpus,
             memory=facts.memory,
             serial=facts.serial,
@@ -176,14 +197,16 @@ class Domains:
             facts = seen.facts or Facts(uuid=seen.uuid, name=seen.name)
             entry = self._entries[seen.uuid] = Entry(facts, seen.state, self._clock(), seen.persistent)
             entry.number = reading.number
+            self._miss(seen.uuid, entry)
             return True
         changed = False
         if reading.number > entry.number:
             entry.persistent = seen.persistent
             if seen.facts is not None:
                 entry.number = reading.number
-                changed = seen.facts != entry.facts
-                entry.facts = seen.facts
+                if changed := seen.facts != entry.facts:
+                    entry.take(seen.facts)
+                    self._miss(seen.uuid, entry)
         if entry.seq <= reading.events:
             changed |= self._enter(entry, seen.state)
         return changed
@@ -195,6 +218,21 @@ class Domains:
             return False
         entry.hung_ms = milliseconds
         return True
+
+    def take_unmeasured(self) -> set[str]:
+        """The domains of which a disk appeared that has no known size; they are given once."""
+        taken, self.unmeasured = self.unmeasured, set()
+        return taken
+
+    def drives(self, uuid: str) -> dict[Drive, int]:
+        """The drives of a domain and their sizes in KiB, 0 where that is not known."""
+        entry = self._entries.get(uuid)
+        return {} if entry is None else {drive: entry.sizes.get(drive, 0) for drive in entry.facts.drives}
+
+    def measured(self, uuid: str, sizes: Mapping[Drive, int]) -> bool:
+        """Note the sizes of some of its drives, in KiB; whether the record changed."""
+        entry = self._entries.get(uuid)
+        return entry is not None and entry.measure(sizes)
 
     def remove(self, uuids: Iterable[str], reading: Reading) -> list[str]:
         """Forget domains that a reading did not find; gives those that were known and are forgotten."""
@@ -208,6 +246,10 @@ class Domains:
     def absent(self, present: set[str]) -> list[str]:
         """Those that a snapshot of the whole host did not find."""
         return [uuid for uuid in self._entries if uuid not in present]
+
+    def _miss(self, uuid: str, entry: Entry) -> None:
+        if len(entry.sizes) < len(entry.facts.drives):
+            self.unmeasured.add(uuid)
 
     def _enter(self, entry: Entry, state: NodeState) -> bool:
         if entry.state == state:

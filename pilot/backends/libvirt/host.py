@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import libvirt
 
 from pilot.backends.libvirt import connection, reading
 from pilot.backends.libvirt.connection import Connection
+from pilot.backends.libvirt.domain_xml import Drive
 from pilot.backends.libvirt.domains import Domains, Seen
 from pilot.backends.libvirt.events import Changed, Event, Events, Lifecycle
 from pilot.backends.libvirt.faults import category, hint, words
@@ -79,6 +80,11 @@ class HostWatch:
     def hung(self, uuid: str, milliseconds: int | None) -> None:
         """Note, and tell, for how long a domain's QEMU has not answered."""
         if self.domains.hung(uuid, milliseconds):
+            self._tell_nodes(self, [self.domains.node(uuid)])
+
+    def measured(self, uuid: str, sizes: Mapping[Drive, int]) -> None:
+        """Note, and tell, how large disks of a domain are, in KiB."""
+        if self.domains.measured(uuid, sizes):
             self._tell_nodes(self, [self.domains.node(uuid)])
 
     def refresh(self, uuid: str) -> None:

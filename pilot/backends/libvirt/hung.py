@@ -4,6 +4,8 @@ virDomainGetControlInfo tells, without QEMU's help, for how long a call has been
 but only while some call does. So each running domain is asked one small question now and then, on lanes
 of their own: a question that stays unanswered holds one thread, and no domain is asked a second one
 meanwhile. libvirt's NOWAIT sees to it that a domain somebody else is working on is not waited for.
+
+The question is one whose answer is of use: how large its disks are, and how much memory it takes.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import libvirt
+import msgspec
 
 from pilot.backends.libvirt.host import HostWatch
 from pilot.backends.libvirt.lane import Lanes
@@ -30,19 +33,33 @@ CONTROL_DEADLINE = 15.0
 NEVER = 1e9
 
 
-def ask(raw: Any, uuid: str, hung_after: float) -> int | None:
-    """Ask a domain's QEMU something; blocks for as long as it does not answer.
+class Answer(msgspec.Struct, frozen=True):
+    """What a question to a QEMU has brought."""
 
-    Returns:
-        None once it answered, or the milliseconds that another call has been waiting for it.
-    """
+    waiting: int | None = None
+    """Milliseconds that another call has been waiting for it, which is why it was not asked."""
+    sizes: dict[str, int] = {}
+    """KiB of its disks, by their names in the domain."""
+    memory: int = 0
+    """KiB of the host's memory that it takes; 0 if it did not say."""
+
+
+def ask(raw: Any, uuid: str, hung_after: float) -> Answer:
+    """Ask a domain's QEMU something; blocks for as long as it does not answer."""
     domain = raw.lookupByUUIDString(uuid)
     if waiting := _waiting(domain, hung_after):
-        return waiting
-    raw.domainListGetStats(
-        [domain], libvirt.VIR_DOMAIN_STATS_BLOCK, libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+        return Answer(waiting)
+    found = raw.domainListGetStats(
+        [domain],
+        libvirt.VIR_DOMAIN_STATS_BLOCK | libvirt.VIR_DOMAIN_STATS_BALLOON,
+        libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
     )
-    return None
+    stats: dict[str, Any] = found[0][1] if found else {}
+    sizes = {
+        stats.get(f"block.{n}.name", ""): stats.get(f"block.{n}.capacity", 0) // 1024
+        for n in range(stats.get("block.count", 0))
+    }
+    return Answer(None, sizes, stats.get("balloon.rss", 0))
 
 
 def control(raw: Any, uuid: str, hung_after: float) -> int | None:
@@ -67,13 +84,15 @@ class HungWatch:
         settings: Settings,
         rng: Callable[[], float],
         ending: Callable[[str], bool],
+        answered: Callable[[str, Answer], None] = lambda _uuid, _answer: None,
     ) -> None:
-        """`ending` tells whether we are ending a domain's QEMU ourselves."""
+        """`ending` tells whether we are ending a domain's QEMU ourselves; `answered` is told of answers."""
         self._watch = watch
         self._lanes = lanes
         self._settings = settings
         self._rng = rng
         self._ending = ending
+        self._answered = answered
         self._due: dict[str, float] = {}
         self._out: dict[str, asyncio.Task[None]] = {}
 
@@ -127,11 +146,11 @@ class HungWatch:
                     done, _ = await asyncio.wait((answer,), timeout=REPEAT)
             finally:
                 answer.cancel()
-            waiting = answer.result()
-            if waiting is None:
+            if answer.result().waiting is None:
+                self._answered(uuid, answer.result())
                 return
             # Somebody else waits for it: look again, without a question of our own in the way.
-            self._note(uuid, waiting)
+            self._note(uuid, answer.result().waiting)
             await asyncio.sleep(REPEAT)
 
     def _note(self, uuid: str, milliseconds: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +13,15 @@ from pilot.backends.libvirt import eventloop, membership
 from pilot.backends.libvirt.consoles import Consoles
 from pilot.backends.libvirt.host import HostWatch
 from pilot.backends.libvirt.hung import OUTSTANDING as PROBE_LANES
-from pilot.backends.libvirt.hung import HungWatch
+from pilot.backends.libvirt.hung import Answer, HungWatch
 from pilot.backends.libvirt.lane import Lanes
 from pilot.backends.libvirt.membership import Membership
 from pilot.backends.libvirt.operations import Operations
 from pilot.backends.libvirt.settings import HostAddress, Settings
-from pilot.backends.provider import Acted, Serial, Sink
+from pilot.backends.libvirt.sizes import SizeWatch
+from pilot.backends.libvirt.usage import LANES as USAGE_LANES
+from pilot.backends.libvirt.usage import UsageWatch
+from pilot.backends.provider import Acted, Serial, Sink, Used
 from pilot.errors import NoSuchNodeError, UnreachableError
 from pilot.records import Host, Node
 from pilot.verbs import Value
@@ -28,19 +32,35 @@ __all__ = ["HostAddress", "LibvirtProvider", "Settings"]
 class _Hypervisor:
     """One host's parts."""
 
-    def __init__(self, watch: HostWatch, sink: Sink, settings: Settings, rng: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        watch: HostWatch,
+        sink: Sink,
+        settings: Settings,
+        rng: Callable[[], float],
+        used: Callable[[Mapping[str, Used]], None],
+    ) -> None:
         name, uri = watch.address.name, watch.address.uri
         self.watch = watch
         wait = settings.open_deadline
         self.lanes = Lanes(name, uri, purpose="acts", eager=4, open_deadline=wait)
         self.probes = Lanes(name, uri, purpose="probes", spare=PROBE_LANES - 1, open_deadline=wait)
+        self.looks = Lanes(name, uri, purpose="usage", spare=USAGE_LANES - 1, open_deadline=wait)
         self.consoles = Consoles(watch, settings)
         self.operations = Operations(watch, self.lanes, settings, sink.starting)
+        self._usage = UsageWatch(watch, self.looks, settings, rng, used)
         hung = HungWatch(
             watch, self.probes, settings, rng,
             lambda uuid: self.operations.running(uuid) in ("power.off", "power.install"),
+            self._answered,
         )  # fmt: skip
-        self.tasks = [asyncio.create_task(watch.run()), asyncio.create_task(hung.run())]
+        sizes = SizeWatch(watch, self.looks, settings)
+        self.tasks = [asyncio.create_task(part.run()) for part in (watch, hung, self._usage, sizes)]
+
+    def _answered(self, uuid: str, answer: Answer) -> None:
+        self._usage.takes(uuid, answer.memory)
+        drives = self.watch.domains.drives(uuid)
+        self.watch.measured(uuid, {drive: answer.sizes.get(drive.disk.target, 0) for drive in drives})
 
 
 class LibvirtProvider:
@@ -80,7 +100,9 @@ class LibvirtProvider:
                 address, self._settings, clock=self._clock, rng=self._rng,
                 tell_host=self._host, tell_nodes=self._nodes, tell_gone=lambda _watch, ids: self._gone(ids),
             )  # fmt: skip
-            self._hosts[address.name] = _Hypervisor(watch, sink, self._settings, self._rng)
+            self._hosts[address.name] = _Hypervisor(
+                watch, sink, self._settings, self._rng, functools.partial(self._used, address.name)
+            )
 
     async def stop(self) -> None:
         """Stop watching, let the connections go; what hangs is left to itself after 4 s."""
@@ -93,7 +115,7 @@ class LibvirtProvider:
             part.consoles.close("airboss stops")
             for task in part.tasks:
                 task.cancel()
-            for lanes in (part.lanes, part.probes):
+            for lanes in (part.lanes, part.probes, part.looks):
                 lanes.close("airboss stops")
         tasks = [task for part in parts for task in part.tasks]
         if tasks:
@@ -163,6 +185,7 @@ class LibvirtProvider:
             why = f"host {host.name} is down: {host.detail}"
             part.lanes.drop(why)
             part.probes.drop(why)
+            part.looks.drop(why)
             part.consoles.drop(why)
 
     def _nodes(self, watch: HostWatch, nodes: list[Node]) -> None:
@@ -178,6 +201,12 @@ class LibvirtProvider:
             shown.append(node)
         if shown:
             self._sink.nodes(shown)
+
+    def _used(self, host: str, used: Mapping[str, Used]) -> None:
+        part = self._hosts.get(host)
+        here = {node_id: one for node_id, one in used.items() if self._where.get(node_id) is part}
+        if here and part is not None and self._sink is not None:
+            self._sink.usage(here)
 
     def _settle(self, node_id: str) -> Node | None:
         """Where a domain is that two hosts know, as around a migration: where it runs, or was last."""

@@ -33,6 +33,14 @@ class Settings(msgspec.Struct, frozen=True):
     """Probes a second on one host at most: with many VMs the interval grows."""
     hung_after: float = 1.5
     """A monitor that has not answered for so long is called hung."""
+    usage: float = 5.0
+    """Between two looks at what a running domain uses."""
+    usage_rate: float = 80.0
+    """Domains looked at in a second on one host at most: with more than 400 the interval grows."""
+    usage_patience: float = 3.0
+    """Deadline of a call that looks at a few domains: the one that it is at then is passed over."""
+    sizes: float = 1.0
+    """Between two looks for disks of which no size is known."""
     query: float = 20.0
     """Deadline of a call that only reads."""
     start: float = 90.0

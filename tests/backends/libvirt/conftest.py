@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import libvirt
 import pytest
 
 from pilot.backends.libvirt.provider import HostAddress, LibvirtProvider, Settings
-from pilot.backends.provider import Acted, Serial
+from pilot.backends.provider import Acted, Serial, Used
 from pilot.demo.hypervisor import PrivateHost
 from pilot.errors import PilotError
 from pilot.records import Host, Node
@@ -25,7 +25,15 @@ from tests.backends.libvirt import tiny_guest
 from tests.support.waiting import until
 
 FAST = Settings(
-    backoff_first=0.05, backoff_last=0.3, reconcile=60, probe=0.5, hung_after=0.5, open_deadline=2.0
+    backoff_first=0.05,
+    backoff_last=0.3,
+    reconcile=60,
+    probe=0.5,
+    hung_after=0.5,
+    open_deadline=2.0,
+    usage=0.5,
+    usage_patience=0.5,
+    sizes=0.1,
 )
 
 
@@ -38,6 +46,8 @@ class Recorder:
         self.told: list[tuple[float, Node]] = []
         self.host_history: list[Host] = []
         self.left: list[str] = []
+        self.used: dict[str, Used] = {}
+        self.uses: list[Mapping[str, Used]] = []
         self.started: list[str] = []
         self.on_starting: Callable[[str], Awaitable[None]] | None = None
 
@@ -54,6 +64,10 @@ class Recorder:
         for node_id in ids:
             self.now.pop(node_id, None)
             self.left.append(node_id)
+
+    def usage(self, used: Mapping[str, Used]) -> None:
+        self.used.update(used)
+        self.uses.append(used)
 
     async def starting(self, node_id: str) -> None:
         self.started.append(node_id)
@@ -187,6 +201,12 @@ def tiny_disk(short_folder: Path) -> Path:
     return tiny_guest.write_disk(short_folder / "tiny.img")
 
 
+@pytest.fixture(scope="session")
+def busy_disk(short_folder: Path) -> Path:
+    """The disk of a tiny guest that never rests."""
+    return tiny_guest.write_disk(short_folder / "busy.img", busy=True)
+
+
 class Tiny:
     """Defines tiny VMs on a host, through a connection of the test's own, as an administrator would."""
 
@@ -195,8 +215,8 @@ class Tiny:
         self.disk = disk
         self.connection = libvirt.open(host.uri)
 
-    def define(self, name: str, **parts: Any) -> Any:
-        return self.connection.defineXML(tiny_guest.domain_xml(name, self.disk, **parts))
+    def define(self, name: str, disk: Path | None = None, **parts: Any) -> Any:
+        return self.connection.defineXML(tiny_guest.domain_xml(name, disk or self.disk, **parts))
 
     def signal(self, name: str, number: signal.Signals) -> None:
         os.kill(self.host.qemu_pids()[name], number)

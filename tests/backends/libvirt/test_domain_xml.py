@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pilot.backends.libvirt import domain_xml
 from pilot.backends.libvirt.domain_xml import Membership
 from pilot.errors import BackendError
-from pilot.records import Nic
+from pilot.records import Disk, Nic
 
 FULL = """<domain type='kvm' id='7'>
   <name>hosted-vm-0-0-1</name>
@@ -46,6 +46,44 @@ def test_all_of_it() -> None:
         Nic("52:54:00:aa:bb:0d", "eth1"),
     )
     assert (facts.vcpus, facts.memory, facts.serial, facts.installing) == (2, 2 * 1024**2, True, False)
+
+
+DISKS = """<domain><devices>
+    <disk type='file' device='disk'><source file='/state/partition1/kvm/disks/compute-0-1.vda'/>
+      <target dev='vda' bus='virtio'/></disk>
+    <disk type='volume' device='disk'><source pool='site' volume='data'/><target dev='vdb'/></disk>
+    <disk type='block' device='lun'><source dev='/dev/disk/by-id/scsi-9'/>
+      <target dev='sdb' bus='scsi'/></disk>
+    <disk type='network'><source protocol='rbd' name='secret-pool/image'><host name='ceph.site'/></source>
+      <target dev='vdc'/></disk>
+    <disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>
+</devices></domain>"""
+
+
+def test_disks_name_what_is_behind_them_without_where_it_is() -> None:
+    drives = domain_xml.read(DISKS).drives
+    assert [drive.disk for drive in drives] == [
+        Disk("vda", "disk", "virtio", 0, "compute-0-1.vda"),
+        Disk("vdb", "disk", "", 0, "data"),
+        Disk("sdb", "lun", "scsi", 0, "scsi-9"),
+        Disk("vdc", "disk", "", 0, "image"),
+        Disk("sda", "cdrom", "sata"),
+    ]
+    assert not any("/" in drive.disk.source or "secret" in drive.disk.source for drive in drives)
+    assert (drives[0].path, drives[1].pool, drives[1].path) == (
+        "/state/partition1/kvm/disks/compute-0-1.vda",
+        "site",
+        "data",
+    )
+
+
+@given(st.text())
+def test_no_source_of_a_disk_shows_a_folder(text: str) -> None:
+    element = ET.Element("domain")
+    disk = ET.SubElement(ET.SubElement(element, "devices"), "disk")
+    ET.SubElement(disk, "source", {"file": text})
+    facts = domain_xml.read(ET.tostring(element, encoding="unicode"))
+    assert all("/" not in drive.disk.source for drive in facts.drives)
 
 
 @pytest.mark.parametrize(

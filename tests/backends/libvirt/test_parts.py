@@ -10,11 +10,12 @@ from typing import Any
 import libvirt
 import pytest
 
-from pilot.backends.libvirt.domain_xml import Facts, Membership
+from pilot.backends.libvirt.domain_xml import Drive, Facts, Membership
 from pilot.backends.libvirt.domains import Domains, Seen, state_of
 from pilot.backends.libvirt.faults import hint, translate
 from pilot.backends.libvirt.lane import Lanes
 from pilot.errors import BusyError, DeadlineError, UnreachableError
+from pilot.records import Disk
 from tests.support.waiting import until
 
 STARTED, STOPPED = libvirt.VIR_DOMAIN_EVENT_STARTED, libvirt.VIR_DOMAIN_EVENT_STOPPED
@@ -62,6 +63,32 @@ def test_a_hang_ends_with_its_qemu() -> None:
     assert not domains.hung("u", 1700)
     domains.lifecycle("u", STOPPED, 1)
     assert domains.node("u").hung_ms is None
+
+
+def test_sizes_stay_with_what_they_are_of() -> None:
+    domains = Domains("h", clock=lambda: 0.0)
+    first = Drive(Disk("vda", source="a.img"), "/x/a.img")
+    other = Drive(Disk("vda", source="b.img"), "/x/b.img")
+
+    def show(drive: Drive) -> None:
+        facts = Facts("u", "a", drives=(drive,))
+        domains.see(Seen("u", "a", "off", True, facts), domains.begin())
+
+    def size() -> int:
+        return domains.node("u").disks[0].size
+
+    show(first)
+    assert domains.take_unmeasured() == {"u"}
+    assert domains.measured("u", {first: 1024})
+    assert not domains.measured("u", {first: 1024})
+    assert not domains.measured("u", {first: 0, other: 5})  # QEMU was busy; it is another one's
+    show(first)
+    assert size() == 1024
+    assert domains.take_unmeasured() == set()
+    show(other)
+    assert size() == 0
+    assert domains.take_unmeasured() == {"u"}
+    assert not domains.measured("gone", {first: 1})
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,14 @@ _CODE = bytes.fromhex(
 )
 
 
-def write_disk(path: Path) -> Path:
-    """A raw disk of 1 MiB that boots it; VMs may share it."""
-    sector = _CODE.ljust(510, b"\0") + b"\x55\xaa"
+_WAIT = bytes.fromhex("fbf4ebea")
+"""sti, hlt, jmp loop"""
+
+
+def write_disk(path: Path, busy: bool = False) -> Path:
+    """A raw disk of 1 MiB that boots it; VMs may share it. A busy one polls instead of waiting."""
+    code = _CODE.replace(_WAIT, _WAIT.replace(b"\xf4", b"\x90")) if busy else _CODE
+    sector = code.ljust(510, b"\0") + b"\x55\xaa"
     path.write_bytes(sector.ljust(1024 * 1024, b"\0"))
     path.chmod(0o666)  # QEMU runs as another account, and IDE disks are opened for writing
     return path
