@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from textual.app import App
@@ -15,11 +16,16 @@ from pilot.records import Node
 from pilot.screens import acting
 from pilot.screens.activity import ActivityScreen
 from pilot.screens.base import GoneTo, PilotScreen, TabChosen
-from pilot.screens.filters import filter_command
-from pilot.screens.journal import JournalScreen
+
+# J
 from pilot.screens.nodes import NodesScreen
 from pilot.screens.questions import StoppedScreen
 from pilot.verbs import BY_ID
+
+AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
+    "nodes": NodesScreen,
+    "activity": ActivityScreen,
+}
 
 
 class PilotApp(App[int], inherit_bindings=False):
@@ -34,11 +40,7 @@ class PilotApp(App[int], inherit_bindings=False):
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__()
         self.cockpit = cockpit
-        for mode, screen in (
-            ("nodes", NodesScreen),
-            ("activity", ActivityScreen),
-            ("journal", JournalScreen),
-        ):
+        for mode, screen in AREAS.items():
             self.add_mode(mode, partial(screen, cockpit))
         for theme in themes.THEMES:
             self.register_theme(theme)
@@ -94,12 +96,13 @@ class PilotApp(App[int], inherit_bindings=False):
             self.switch_mode("nodes")
             self.call_later(self._on_nodes, NodesScreen.show_node, destination.node)
         elif isinstance(destination, going.Asked):
-            nodes = destination.nodes
-            if nodes is None:
-                nodes = self.screen.targets() if isinstance(self.screen, PilotScreen) else ()
+            nodes = destination.nodes if destination.nodes is not None else self._targets()
             self.post_message(acting.VerbChosen(destination.verb, nodes))
         else:
             self._command(destination)
+
+    def _targets(self) -> Sequence[Node]:
+        return self.screen.targets() if isinstance(self.screen, PilotScreen) else ()
 
     def _on_nodes(self, method: object, argument: str) -> None:
         if isinstance(self.screen, NodesScreen) and callable(method):
@@ -123,7 +126,7 @@ class PilotApp(App[int], inherit_bindings=False):
 
     def _filter(self, words: tuple[str, ...]) -> None:
         if isinstance(self.screen, NodesScreen):
-            filter_command(self.screen, self.cockpit, words)
+            self.screen.use_filter(words)
 
     def _look_at(self, cluster: str) -> None:
         known = self.cockpit.desk.live.clusters()

@@ -27,12 +27,15 @@ COMMANDS = (
     Command("power", "power", "turn nodes on and off, reset, pause, install"),
     Command("console", "console", "a node's serial console in this terminal (Ctrl+] leaves)"),
     Command("watch", "watch", "every change of your nodes, as it happens"),
+    Command("journal", "journal", "what was asked of your nodes, by whom, and what came of it"),
     Command("keys", "keys", "your SSH keys: create one, list what would be shown"),
     Command("sites", "sites", "the sites that are known here"),
     Command("completion", "completion", "completion for your shell"),
     Command("demo", "demo", "a whole hosting cluster on this machine, to try it out"),
 )
 COMPLETE = "__complete"
+APP = "app"
+"""The module that runs without a command: the full-screen app."""
 
 _EPILOG = """\
 exit codes: 0 done, 1 something failed, 2 wrong words or configuration, 3 refused, 4 airboss unreachable,
@@ -44,12 +47,16 @@ def parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser. Only the commands that are among the words are filled in: that saves their import."""
     top = argparse.ArgumentParser(
         prog="pilot",
-        description="Power and console for every VM of your own virtual cluster, proved by your SSH key.",
+        description="Power and console for every VM of your own virtual cluster, proved by your SSH key. "
+        "Without a command the full-screen app opens.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common_options()],
     )
     top.add_argument("--version", action="version", version=f"pilot {pilot.__version__}")
+    top.add_argument(
+        "--readonly", action="store_true", help="the full-screen app without the verbs that change something"
+    )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for command in COMMANDS:
         sub = commands.add_parser(
@@ -113,11 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complete.run(words[1:])
     top = parser(words)
     args = top.parse_args(words, argparse.Namespace(**_DEFAULTS))
-    if args.command is None:
-        top.print_help(sys.stderr)
-        sys.stderr.write("\nThe full-screen app comes later; the commands above are all there.\n")
-        return Exit.USAGE
-    module = next(command.module for command in COMMANDS if command.name == args.command)
+    module = next((command.module for command in COMMANDS if command.name == args.command), APP)
     try:
         return int(importlib.import_module(f"pilot.commands.{module}").run(args))
     except PilotError as error:

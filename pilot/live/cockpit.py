@@ -16,6 +16,7 @@ from pilot.live.site import LiveSite
 from pilot.live.sites import LiveSites
 from pilot.records import Cluster, Node
 from pilot.render.palette import Tone
+from pilot.saved_filters import SavedFilters
 
 FLASH_SECONDS = 8.0
 
@@ -81,6 +82,7 @@ class Cockpit:
         self._scope = scope or settings.cluster
         self._desks: dict[str, Desk] = {}
         self._flash: Flash | None = None
+        self.filters = SavedFilters(config, settings.filters)
         sites.changed.listen(self.changed.tell)
 
     @property

@@ -13,8 +13,8 @@ from pilot.records import Node
 
 SETTLE_SECONDS = 0.2
 """How long the cursor rests on a node before its console is asked for: moving on asks for nothing."""
-COLUMNS, ROWS = 80, 24
-"""The screen that the lines are drawn on: what a serial line is taken to be."""
+COLUMNS, ROWS = 200, 24
+"""The screen that the lines are drawn on: wide, since kernels print lines of more than 80 columns."""
 
 Tail = Callable[[str, str], AsyncIterator[bytes]]
 """From a node's id and its cluster to what its console printed last, and prints from now on."""

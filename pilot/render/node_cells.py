@@ -14,6 +14,16 @@ UNKNOWN = 255
 """A sample that is not known."""
 
 
+def cluster_cell(node: Node) -> Cell:
+    """The cluster it is a member of."""
+    return Cell(node.cluster or "-", "" if node.cluster else "dim")
+
+
+def host_cell(node: Node) -> Cell:
+    """Where it runs."""
+    return Cell(node.host)
+
+
 def name_cell(node: Node) -> Cell:
     """Its name in the cluster; the domain's where it belongs to none."""
     return Cell(node.name or node.domain, "strong")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,7 +16,8 @@ from textual.widget import Widget
 from pilot import app_config, going, themes
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
-from pilot.render.activity import flash_line
+from pilot.records import Node
+from pilot.render import activity
 from pilot.render.connection import light, title
 from pilot.render.table import Cell
 from pilot.widgets.cell_line import CellLine
@@ -24,6 +27,9 @@ from pilot.widgets.tab_strip import Tab, TabStrip
 
 AREAS = (("nodes", "Nodes"), ("activity", "Activity"), ("journal", "Journal"))
 """The app's areas: mode, and what the tab says."""
+
+NEWS_SECONDS = 20.0
+"""For how long the end of what was asked stays on the flash line."""
 
 
 class GoneTo(Message):
@@ -45,7 +51,7 @@ class TabChosen(Message):
 class PilotScreen(Screen[None]):
     """A screen of the app. Those that derive from it say what is in the middle, in `body`."""
 
-    CSS_PATH = "base.tcss"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["base.tcss"]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-normal"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
     BINDINGS = [
@@ -132,13 +138,26 @@ class PilotScreen(Screen[None]):
         elif flash is not None:
             self.query_one("#flash", CellLine).show([Cell(flash.text, flash.tone)], self.crumbs())
         else:
-            said, hint = flash_line(desk.activities, now)
-            self.query_one("#flash", CellLine).show(said, hint or self.crumbs())
+            self.query_one("#flash", CellLine).show(*self._last_asked(now))
+
+    def _last_asked(self, now: float) -> tuple[Sequence[Cell], Sequence[Cell]]:
+        """What was asked last, while it is news; and how to take it back."""
+        activities = self.cockpit.desk.activities
+        newest = next(iter(activities.entries), None)
+        over = newest is None or (newest.ended_at is not None and now - newest.ended_at > NEWS_SECONDS)
+        if newest is None or (over and not activities.undoable(newest)):
+            return (), self.crumbs()
+        line = activity.line(newest, now, activities.undoable(newest))
+        return line.left, line.right or self.crumbs()
 
     def tabs(self) -> list[Tab]:
         """The areas, then what the user has opened."""
         areas = [Tab(mode, name) for mode, name in AREAS]
         return [*areas, *(Tab(tab.mode, tab.title, True, tab.news) for tab in self.cockpit.opened)]
+
+    def targets(self) -> Sequence[Node]:
+        """What a verb is for here."""
+        return ()
 
     # --- keys ------------------------------------------------------------------------------------
 
@@ -163,9 +182,9 @@ class PilotScreen(Screen[None]):
         return going.Known(
             nodes=nodes,
             clusters=cockpit.desk.live.clusters(),
-            sites=cockpit.sites.names,
+            sites=cockpit.sites.names(),
             themes=themes.NAMES,
-            filters=tuple(cockpit.settings.filters),
+            filters=cockpit.filters.names(),
             verbs=going.node_verbs(cockpit.readonly),
         )
 

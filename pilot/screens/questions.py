@@ -10,7 +10,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, Static
 
 from pilot.errors import PilotError
@@ -146,13 +146,13 @@ class AppAsker:
 
     async def first_use(self, address: str, fingerprint: str) -> bool:
         """Whether the host key is the site's."""
-        return bool(await self._ask(FirstUseScreen(address, fingerprint)))
+        return await self._ask(FirstUseScreen(address, fingerprint)) is True
 
     async def passphrase(self, path: Path) -> str | None:
         """The passphrase of a key file."""
         return await self._ask(PassphraseScreen(path))
 
-    async def _ask(self, screen: ModalScreen[T]) -> T | None:
+    async def _ask(self, screen: Screen[T]) -> T | None:
         answer: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
 
         def answered(given: T | None) -> None:

@@ -1,0 +1,351 @@
+"""The nodes of the scope, live: one table, a filter, and the pane of the node under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
+
+from textual import on, work
+from textual.binding import Binding
+from textual.containers import Container
+from textual.widget import Widget
+
+from pilot import filtering
+from pilot.errors import PilotError, UsageError
+from pilot.live.cockpit import Cockpit, Desk
+from pilot.live.glance import Glance
+from pilot.records import Node
+from pilot.render.node_search import NODE_FIELDS, NodeHaystacks
+from pilot.render.table import Cell
+from pilot.screens import acting, node_columns
+from pilot.screens.base import PilotScreen
+from pilot.screens.node_pane import NodePane
+from pilot.screens.power_menu import PowerMenu
+from pilot.verbs import Verb
+from pilot.widgets.cell_line import CellLine
+from pilot.widgets.prompt import Prompt
+from pilot.widgets.table import CursorMoved, MarksChanged, RowOpened, SortChanged, TableColumn, VirtualTable
+
+
+class NodesScreen(PilotScreen):
+    """The first screen: where people live."""
+
+    MODE = "nodes"
+    CSS_PATH = ["base.tcss", "nodes.tcss"]
+    BINDINGS = [
+        Binding("enter", "details", "details", key_display="⏎", id="nodes.details"),
+        Binding("c", "console", "console", id="nodes.console"),
+        Binding("w", "watch", "watch console", show=False, id="nodes.watch"),
+        Binding("p", "power", "power", id="nodes.power"),
+        Binding("slash", "filter", "filter", key_display="/", id="nodes.filter"),
+        Binding("escape", "back", "clear", show=False, id="nodes.back"),
+        Binding("y", "copy", "copy name", show=False, id="nodes.copy"),
+    ]
+
+    def __init__(self, cockpit: Cockpit) -> None:
+        super().__init__(cockpit)
+        self._glance = Glance(self._tail)
+        self._haystacks = NodeHaystacks()
+        self._filter_text = ""
+        self._desk: Desk | None = None
+        self._scope: str | None = None
+        self._pending: dict[str, str] = {}
+        self._usage_version = 0
+        self._several = False
+        self._clusters: set[str] = set()
+
+    # --- what is on it ---------------------------------------------------------------------------
+
+    def body(self) -> Iterable[Widget]:
+        """Filter line, table, pane."""
+        yield CellLine(id="filter")
+        yield Container(
+            VirtualTable[Node](
+                self._columns(),
+                lambda node: node.id,
+                tie=node_columns.tie,
+                stale=self._stale,
+                clock=self.cockpit.clock,
+                id="table",
+            ),
+            NodePane(self.cockpit, self._glance, id="pane"),
+            id="nodes-body",
+        )
+
+    def _columns(self) -> list[TableColumn[Node]]:
+        """All columns; the clusters' only where there are several."""
+        found = node_columns.columns(self.cockpit)
+        return found if self._several else [column for column in found if column.key != "cluster"]
+
+    @property
+    def table(self) -> VirtualTable[Node]:
+        """The table."""
+        return self.query_one("#table", VirtualTable)
+
+    def on_mount(self) -> None:
+        """Show what is known, and follow it."""
+        super().on_mount()
+        self.table.focus()
+        self._look()
+
+    def on_unmount(self) -> None:
+        """Follow no more."""
+        self._glance.stop()
+        super().on_unmount()
+
+    def on_screen_suspend(self) -> None:
+        """Not shown: no console is looked at."""
+        self._glance.stop()
+
+    def on_screen_resume(self) -> None:
+        """Shown again."""
+        super().on_screen_resume()
+        if self.is_mounted:
+            self._show_cursor()
+
+    def focus_body(self) -> None:
+        """The table has the keys."""
+        self.table.focus()
+
+    def crumbs(self) -> Sequence[Cell]:
+        """What is shown of what."""
+        scope = self.cockpit.desk.scope or "all"
+        return [Cell(f"nodes › {scope}", "dim")]
+
+    # --- following -------------------------------------------------------------------------------
+
+    def show_frame(self) -> None:
+        """Title, tabs, flash; another site or scope; what was asked of nodes."""
+        super().show_frame()
+        if self.is_mounted:
+            self._look()
+
+    def _look(self) -> None:
+        desk = self.cockpit.desk
+        if desk is not self._desk:
+            self._desk, self._scope = desk, desk.scope
+            self._pending, self._usage_version = {}, desk.live.usage.version
+            self._replace()
+            self._follow(desk)
+        elif desk.scope != self._scope:
+            self._scope = desk.scope
+            self._replace()
+        pending = desk.activities.all_pending()
+        if pending != self._pending:
+            different = {key for key, _ in pending.items() ^ self._pending.items()}
+            self._pending = pending
+            self._touch(different)
+        self.query_one(NodePane).look_again()
+        self._draw_filter()
+
+    @work(exclusive=True, group="store", exit_on_error=True)
+    async def _follow(self, desk: Desk) -> None:
+        subscription = desk.live.store.subscribe()
+        unlisten = desk.live.usage.changed.listen(self._used)
+        first = not desk.live.store.complete
+        try:
+            async for changed in subscription:
+                if first and desk.live.store.complete:
+                    first = False
+                    self._replace()
+                elif changed.keys:
+                    self._apply(desk, changed.keys)
+                else:
+                    self.table.refresh()
+                self._draw_filter()
+        finally:
+            unlisten()
+            subscription.close()
+
+    def _replace(self) -> None:
+        nodes = list(self.cockpit.desk.nodes())
+        self._haystacks.keep([node.id for node in nodes])
+        self._count_clusters({node.cluster for node in nodes})
+        self.table.empty_text = self._empty()
+        self.table.replace(nodes)
+        self._show_cursor()
+
+    def _apply(self, desk: Desk, keys: Iterable[str]) -> None:
+        changed, gone = {}, []
+        for key in keys:
+            record = desk.live.store.records.get(key)
+            if isinstance(record, Node) and (not desk.scope or record.cluster == desk.scope):
+                changed[key] = record
+            else:
+                gone.append(key)
+        if not self._several:
+            self._count_clusters(self._clusters | {node.cluster for node in changed.values()})
+        self.table.apply(changed, gone)
+        self.table.empty_text = self._empty()
+        if self.table.cursor in changed:
+            self.query_one(NodePane).show(changed[self.table.cursor])
+
+    def _count_clusters(self, clusters: set[str]) -> None:
+        self._clusters = clusters
+        if (len(clusters) > 1) != self._several:
+            self._several = len(clusters) > 1
+            self.table.set_columns(self._columns())
+
+    def _touch(self, keys: Iterable[str]) -> None:
+        """Draw these nodes anew: what is known of them beside their record has changed."""
+        rows = ((key, self.table.row(key)) for key in keys)
+        self.table.apply({key: row for key, row in rows if row is not None})
+
+    def _used(self) -> None:
+        usage = self.cockpit.desk.live.usage
+        self._touch(usage.changed_since(self._usage_version))
+        self._usage_version = usage.version
+
+    def _stale(self, node: Node) -> bool:
+        return node.stale_since is not None or self.cockpit.desk.live.store.stale_since is not None
+
+    def _empty(self) -> str:
+        desk = self.cockpit.desk
+        if desk.live.state == "connecting" and not desk.live.store.complete:
+            return f"Connecting to {desk.live.name} …"
+        if not desk.live.store.complete:
+            return "Nothing is known yet: there is no link to the site."
+        if desk.scope:
+            return f"{desk.scope} has no nodes. `pilot-agent cluster adopt {desk.scope}` gives it its VMs."
+        return "None of your clusters has a node. The site's admin adopts VMs: `pilot-agent cluster adopt`."
+
+    def _tail(self, node_id: str, cluster: str) -> AsyncIterator[bytes]:
+        return self.cockpit.desk.live.tail(node_id, cluster)
+
+    # --- cursor, marks, filter --------------------------------------------------------------------
+
+    @on(CursorMoved)
+    def _cursor_moved(self) -> None:
+        self._show_cursor()
+
+    def _show_cursor(self) -> None:
+        node = self.table.cursor_row
+        self.query_one(NodePane).show(node)
+        if self.is_current and self.cockpit.desk.live.state == "live":
+            self._glance.look(node)
+
+    @on(MarksChanged)
+    @on(SortChanged)
+    def _marks_changed(self) -> None:
+        self._draw_filter()
+        self.refresh_bindings()
+
+    def _draw_filter(self) -> None:
+        table = self.table
+        shown, total, marked = len(table.shown), table.total, len(table.marks)
+        counts = f"{shown} of {total}" if shown != total else f"{total}"
+        left = [Cell("/ ", "dim"), Cell(self._filter_text)] if self._filter_text else [Cell("")]
+        right = [Cell(f"{counts} node{'s' if total != 1 else ''}", "dim")]
+        if marked:
+            right.append(Cell(f", {marked} marked", "busy"))
+        self.query_one("#filter", CellLine).show(left, right)
+
+    def set_filter(self, text: str) -> None:
+        """Show the nodes that fit only.
+
+        Raises:
+            UsageError: the filter is not understood; the one before stays.
+        """
+        parsed = filtering.parse(text, NODE_FIELDS)
+        of = self._haystacks.of
+        self.table.filter(None if parsed.empty else lambda node: parsed.matches(of(node)))
+        self._filter_text = parsed.text
+        self._draw_filter()
+
+    def use_filter(self, words: Sequence[str]) -> None:
+        """What `:filter` was told: a saved filter's name, `save NAME` or `forget NAME`; alone it clears."""
+        saved = self.cockpit.filters
+        try:
+            if not words:
+                self.set_filter("")
+            elif words[0] == "save" and len(words) == 2:
+                saved.save(words[1], self._filter_text)
+                self.cockpit.flash(f"saved as {words[1]}: {self._filter_text}", "dim")
+            elif words[0] == "forget" and len(words) == 2:
+                saved.forget(words[1])
+            else:
+                self.set_filter(saved.find(words[0]))
+        except PilotError as error:
+            self.cockpit.flash_error(error)
+
+    @property
+    def filter_text(self) -> str:
+        """The filter that is set."""
+        return self._filter_text
+
+    def action_filter(self) -> None:
+        """Open the `/` line."""
+        self.query_one(Prompt).ask("/", self._filter_text)
+
+    @on(Prompt.Changed)
+    def _filter_typed(self, event: Prompt.Changed) -> None:
+        if event.sign != "/":
+            return
+        try:
+            self.set_filter(event.text)
+            self.query_one(Prompt).note(self.query_one("#filter", CellLine).shown)
+        except UsageError as error:
+            self.query_one(Prompt).note(f"{error.message}. {error.hint}", bad=True)
+
+    @on(Prompt.Cancelled)
+    def _filter_cancelled(self, event: Prompt.Cancelled) -> None:
+        if event.sign == "/":
+            with suppress(UsageError):
+                self.set_filter(event.text)
+
+    def show_node(self, node_id: str) -> None:
+        """Put the cursor on a node; a filter that hides it is dropped."""
+        if not self.table.move_to(node_id):
+            with suppress(UsageError):
+                self.set_filter("")
+            self.table.move_to(node_id)
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    def targets(self) -> Sequence[Node]:
+        """What a verb is for: the marked nodes, or the one under the cursor."""
+        rows = (self.table.row(key) for key in self.table.targets())
+        return [row for row in rows if row is not None]
+
+    def action_details(self) -> None:
+        """A larger pane, or a smaller one again."""
+        self.toggle_class("-details")
+
+    @on(RowOpened)
+    def _opened(self) -> None:
+        self.action_details()
+
+    def action_console(self) -> None:
+        """The consoles of the targets, each in a tab."""
+        self.post_message(acting.ConsolesWanted(self.targets()))
+
+    def action_watch(self) -> None:
+        """The same, without typing."""
+        self.post_message(acting.ConsolesWanted(self.targets(), "watch"))
+
+    def action_power(self) -> None:
+        """The menu of power verbs; its second key chooses one."""
+        nodes = self.targets()
+        clusters = sorted({node.cluster for node in nodes})
+        desk = self.cockpit.desk
+
+        def chosen(verb: Verb | None) -> None:
+            if verb is not None:
+                self.post_message(acting.VerbChosen(verb, nodes))
+
+        self.app.push_screen(PowerMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters)), chosen)
+
+    def action_back(self) -> None:
+        """Clear what narrows or marks, the newest first."""
+        if self.has_class("-details"):
+            self.remove_class("-details")
+        elif self.table.marks:
+            self.table.action_table_unmark_all()
+        elif self._filter_text:
+            self.set_filter("")
+
+    def action_copy(self) -> None:
+        """The names of the targets to the clipboard."""
+        names = " ".join(node.name or node.domain for node in self.targets())
+        self.app.copy_to_clipboard(names)
+        self.cockpit.flash(f"copied: {names}", "dim", 3)
