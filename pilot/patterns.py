@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -37,8 +38,11 @@ def compile_pattern(text: str) -> re.Pattern[str]:
         message = f"the pattern is {len(text)} characters long, {LONGEST} at most"
         raise UsageError(message, "Use several words.")
     try:
-        pattern = re.compile(text, re.IGNORECASE | re.MULTILINE)
-        cost = _sequence(_parser.parse(text))
+        with warnings.catch_warnings():
+            # Python warns, on the terminal, of what it may read differently one day.
+            warnings.simplefilter("ignore")
+            pattern = re.compile(text, re.IGNORECASE | re.MULTILINE)
+            cost = _sequence(_parser.parse(text))
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(
             f"'{text}' is not a regular expression: {error}", r"To mean a special character, put \ before it."

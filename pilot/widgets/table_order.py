@@ -85,7 +85,7 @@ class RowOrder(Generic[Row]):
         A row at which the filter raises a PilotError is shown: hiding what could not be judged would be
         the greater error.
         """
-        leaving = [key for key in gone if key in self.rows and key not in changed]
+        leaving = [key for key in dict.fromkeys(gone) if key in self.rows and key not in changed]
         if len(changed) + len(leaving) > max(64, len(self.rows) // 16):
             self._apply_many(changed, leaving)
             return

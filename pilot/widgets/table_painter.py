@@ -7,7 +7,6 @@ from typing import Generic, NamedTuple, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.cache import LRUCache
 from textual.strip import Strip
 
 from pilot.render.palette import Tone
@@ -58,7 +57,7 @@ class Painter(Generic[Row]):
         self._width = -1
         self.placed: list[Placed[Row]] = []
         """The columns that are shown."""
-        self._kept: LRUCache[str, Kept[Row]] = LRUCache(_KEPT)
+        self._kept: dict[str, Kept[Row]] = {}
         self._styles: dict[tuple[str, ...], Style] = {}
 
     def set_columns(self, columns: Sequence[TableColumn[Row]]) -> None:
@@ -81,7 +80,9 @@ class Painter(Generic[Row]):
 
     def row(self, key: str, row: Row, look: Look, flashing: Mapping[str, int], now: float) -> Strip:
         """A row as a strip."""
-        kept = self._kept.get(key)
+        # Taken out and put back as the newest: what is dropped when it is full was drawn longest ago.
+        # (Textual's LRUCache keeps the first value of a key for ever.)
+        kept = self._kept.pop(key, None)
         if (
             kept is not None
             and kept.row is row
@@ -89,7 +90,10 @@ class Painter(Generic[Row]):
             and kept.flashing == flashing
             and kept.second in (0, int(now))
         ):
+            self._kept[key] = kept
             return kept.strip
+        if len(self._kept) >= _KEPT:
+            del self._kept[next(iter(self._kept))]
         timed = self._timed(row, now)
         second = int(now) if timed else 0
         strip = self._draw(row, look, flashing, now)
@@ -98,8 +102,7 @@ class Painter(Generic[Row]):
 
     def drop(self, key: str) -> None:
         """Something about a row has changed."""
-        if key in self._kept:
-            self._kept.discard(key)
+        self._kept.pop(key, None)
 
     def outdated(self, key: str, now: float) -> bool:
         """Whether time alone has changed what a row that was drawn shows."""
@@ -130,6 +133,7 @@ class Painter(Generic[Row]):
             )
             if worn
         )
+        under = over[: int(look.marked)]
         ground = self._style(over)
         segments = [
             Segment(BAR if look.cursor else " ", self._style((*over, "table--bar"))),
@@ -140,7 +144,8 @@ class Painter(Generic[Row]):
             cell = column.cell(row, now)
             if number:
                 segments.append(Segment(_GAP, ground))
-            names = over if not cell.tone or look.stale else (_tone(cell.tone), *over)
+            # A mark colours what has no meaning of its own; a stale row has no other colour at all.
+            names = over if not cell.tone or look.stale else (*under, _tone(cell.tone), *over[len(under) :])
             if phase := flashing.get(column.key):
                 names = (*names, f"table--flash-{phase}")
             segments.append(Segment(fit(cell.text, width, column.right), self._style(names)))
