@@ -30,7 +30,7 @@ class Connecting:
         key: str | None = None,
         call_seconds: float | None = None,
     ) -> None:
-        """`key` is a key file instead of the sites' own, `call_seconds` the deadline of calls, if another one.
+        """`key` is a key file instead of the sites' own, `call_seconds` another deadline of calls.
 
         Without an asker nothing is asked: an unknown host key is refused, an encrypted key stays locked.
         """

@@ -25,6 +25,7 @@ from pilot.errors import (
 )
 from pilot.link.backoff import Backoff
 from pilot.live.notifier import Notifier
+from pilot.live.returning import Returning
 from pilot.live.usage import UsageHistory
 from pilot.records import ROLES, Cluster, Role, role_covers
 from pilot.store import Store
@@ -79,6 +80,7 @@ class LiveSite:
         """The last that airboss said of itself and of us; kept while the link is lost."""
         self.next_attempt: float | None = None
         """When the next try to connect begins; None while there is nothing to wait for."""
+        self._returning = Returning(self.store, self.usage.forget)
         self._connect = connect
         self._clock = clock
         self._backoff = backoff or Backoff()
@@ -165,6 +167,16 @@ class LiveSite:
         """
         return self._linked().tail(node_id, cluster)
 
+    def journal(
+        self, cluster: str, *, last: int = 500, before: int = 0, follow: bool = True, sealed: bool = False
+    ) -> AsyncGenerator[wire.JournalPage, None]:
+        """Records of the site's journal, as `Link.journal` has it.
+
+        Raises:
+            UnreachableError: there is no link.
+        """
+        return self._linked().journal(cluster, last=last, before=before, follow=follow, sealed=sealed)
+
     def _linked(self) -> Link:
         if self._link is None:
             why = f": {self.error.message}" if self.error is not None else ""
@@ -243,14 +255,14 @@ class LiveSite:
         return final
 
     async def _follow(self, link: Link, frames: AsyncGenerator[Watched, None]) -> None:
-        begun = False
+        snapshots = 0
         async for frame in frames:
             if isinstance(frame, wire.Snapshot):
-                if frame.first and begun:
+                snapshots += frame.first
+                if frame.first and snapshots > 1:
                     # airboss begins anew when entitlements have changed.
                     self._refresh(link)
-                begun = True
-                self._snapshot(frame)
+                self._snapshot(frame, first=snapshots <= 1)
                 # It comes in many frames: whoever shares the loop has their turn in between.
                 await asyncio.sleep(0)
             elif isinstance(frame, wire.Delta):
@@ -261,10 +273,10 @@ class LiveSite:
             else:
                 self._pong(frame)
 
-    def _snapshot(self, frame: wire.Snapshot) -> None:
+    def _snapshot(self, frame: wire.Snapshot, *, first: bool) -> None:
         if frame.first:
             self.usage.begin_anew()
-        self.store.apply(frame)
+        self._returning.take(frame, lambda cluster: self.role_in(cluster) is not None, first=first)
         if not frame.last:
             return
         self.usage.keep(self.store.records)
@@ -306,6 +318,7 @@ class LiveSite:
 
     def _stop_timers(self) -> None:
         self._lag = None
+        self._returning.stop()
         if self._late is not None:
             self._late.cancel()
             self._late = None

@@ -25,7 +25,10 @@ class LiveSites:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Look at the `first` site; nothing is connected before `start`. `connector` gives what makes links."""
+        """Look at the `first` site; nothing is connected before `start`.
+
+        `connector` gives what makes links to a site.
+        """
         self.changed = Notifier()
         self._config = config
         self._connector = connector
