@@ -16,8 +16,7 @@ from pilot.records import Node
 from pilot.screens import acting
 from pilot.screens.activity import ActivityScreen
 from pilot.screens.base import GoneTo, PilotScreen, TabChosen
-
-# J
+from pilot.screens.journal import JournalScreen
 from pilot.screens.nodes import NodesScreen
 from pilot.screens.questions import StoppedScreen
 from pilot.verbs import BY_ID
@@ -25,6 +24,7 @@ from pilot.verbs import BY_ID
 AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
     "nodes": NodesScreen,
     "activity": ActivityScreen,
+    "journal": JournalScreen,
 }
 
 

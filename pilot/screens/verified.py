@@ -1,0 +1,36 @@
+"""What a check of the journal found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+
+from pilot.render.palette import Tone
+from pilot.render.table import Cell
+from pilot.widgets.lines import Lines
+
+
+class VerifiedScreen(ModalScreen[None]):
+    """Counts, and the first thing that is wrong."""
+
+    CSS_PATH = "verified.tcss"
+    BINDINGS = [Binding("escape,enter,q", "dismiss", "close", key_display="Esc")]
+
+    def __init__(self, lines: Sequence[tuple[str, Tone]], *, ok: bool) -> None:
+        super().__init__()
+        self._lines = lines
+        self._ok = ok
+
+    def compose(self) -> ComposeResult:
+        """The lines."""
+        with VerticalScroll(id="verified", classes="" if self._ok else "-bad") as box:
+            box.border_title = "The journal was checked"
+            yield Lines()
+
+    def on_mount(self) -> None:
+        """Fill in."""
+        self.query_one(Lines).show([[Cell(text, tone)] for text, tone in self._lines])
