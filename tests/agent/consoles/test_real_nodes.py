@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.consoles.viewer import Viewer
 from pilot.backends.libvirt.provider import HostAddress, LibvirtProvider
 from pilot.backends.libvirt.settings import Settings
+from pilot.backends.provider import Used
 from pilot.demo.hypervisor import PrivateHost
 from pilot.records import Host, Node
 from tests.agent.consoles.conftest import Reader
@@ -54,6 +55,9 @@ class Airboss:
         for node_id in ids:
             self.hub.node_gone(node_id)
 
+    def usage(self, used: Mapping[str, Used]) -> None:
+        """Of no concern here."""
+
     async def start(self) -> None:
         await self.provider.start(_Sink(self))
 
@@ -71,6 +75,7 @@ class _Sink:
         self.host = airboss.host
         self.nodes = airboss.nodes_changed
         self.gone = airboss.gone
+        self.usage = airboss.usage
         self.starting = airboss.hub.hold
 
 
