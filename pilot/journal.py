@@ -97,6 +97,20 @@ class Record(Entry, frozen=True, kw_only=True):
         return msgspec.json.decode(self.result_json)
 
 
+class Deed(msgspec.Struct, frozen=True):
+    """What was done: an intent with its outcome, or an event by itself."""
+
+    record: Record
+    """The intent or the event; the outcome itself where the intent is not at hand."""
+    outcome: Record | None = None
+    """What came of the intent; None while that is not known."""
+
+    @property
+    def id(self) -> int:
+        """The record's id."""
+        return self.record.id
+
+
 def entry(
     time: float,
     kind: Kind,

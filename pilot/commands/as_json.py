@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import msgspec
 
+from pilot.journal import Record as JournalRecord
 from pilot.records import AnyRecord, Node
 from pilot.wire import Outcome
 
@@ -29,3 +31,33 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     fields = msgspec.structs.asdict(outcome)
     fields["fault"] = msgspec.structs.asdict(outcome.fault) if outcome.fault else None
     return fields
+
+
+def journal_json(record: JournalRecord) -> dict[str, Any]:
+    """A record of the journal as an object: its JSON as data, what was signed as text."""
+    return {
+        "id": record.id,
+        "time": record.seconds,
+        "kind": record.kind,
+        "principal": record.principal,
+        "fingerprint": record.fingerprint,
+        "auth": record.auth,
+        "cluster": record.cluster,
+        "verb": record.verb,
+        "targets": _data(record.targets_json),
+        "args": _data(record.args_json),
+        "result": _data(record.result_json),
+        "intent": record.intent,
+        "body": record.body.decode(errors="replace"),
+        "signature": base64.b64encode(record.signature).decode(),
+        "prev": record.prev,
+        "hash": record.hash,
+    }
+
+
+def _data(text: str) -> Any:
+    """JSON as data; as text if it is none."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return text
