@@ -35,6 +35,9 @@ LINES = (
     (":filter NAME", "a saved filter; `:filter save NAME` saves the one that is set"),
     (":theme NAME", "dark, light, terminal, terminal-light"),
 )
+_ORDER = {"table": 1, "app": 2}
+"""What comes behind the screen's own keys."""
+_TABS = ("app.tab-1 … app.tab-9", "the tab of this number")
 
 
 class HelpScreen(ModalScreen[None]):
@@ -70,17 +73,24 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _keys(screen: Screen[None]) -> list[tuple[str, str, str]]:
-    """Key, what it does, and its id for the keymap; one row an action."""
+    """Key, what it does, and its id for the keymap; one row an action, the screen's own first."""
     rows: dict[str, tuple[list[str], str, str]] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        if not binding.description or not active.enabled or binding.system:
+        # What has no id is Textual's own.
+        if not binding.id or not binding.description or not active.enabled:
             continue
+        name, words = _TABS if binding.id.startswith("app.tab-") else (binding.id, binding.description)
         shown = screen.app.get_key_display(binding)
-        row = rows.setdefault(binding.action, ([], binding.description, binding.id or ""))
+        row = rows.setdefault(name, ([], words, name))
         if shown not in row[0]:
             row[0].append(shown)
-    return [(" ".join(keys), words, name) for keys, words, name in rows.values()]
+    ordered = sorted(rows.values(), key=lambda row: _ORDER.get(row[2].split(".")[0], 0))
+    return [(_joined(keys), words, name) for keys, words, name in ordered]
+
+
+def _joined(keys: list[str]) -> str:
+    return f"{keys[0]}-{keys[-1]}" if len(keys) > 4 else " ".join(keys)
 
 
 def _table(heading: str, rows: list[tuple[str, str, str]]) -> Table:

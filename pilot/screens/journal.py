@@ -36,7 +36,6 @@ class JournalScreen(PilotScreen):
     MODE = "journal"
     CSS_PATH = ["base.tcss", "journal.tcss"]
     BINDINGS = [
-        Binding("enter", "details", "details", key_display="⏎", id="journal.details"),
         Binding("slash", "filter", "filter", key_display="/", id="journal.filter"),
         Binding("v", "verify", "verify", id="journal.verify"),
         Binding("o", "older", "older", id="journal.older"),

@@ -27,13 +27,21 @@ from pilot.widgets.prompt import Prompt
 from pilot.widgets.table import CursorMoved, MarksChanged, RowOpened, SortChanged, TableColumn, VirtualTable
 
 
+class NodeTable(VirtualTable[Node]):
+    """The table, with the keys that the bottom line is to show."""
+
+    BINDINGS = [
+        Binding("enter", "table_open", "details", key_display="⏎", id="table.open"),
+        Binding("space", "table_mark", "mark", id="table.mark"),
+    ]
+
+
 class NodesScreen(PilotScreen):
     """The first screen: where people live."""
 
     MODE = "nodes"
     CSS_PATH = ["base.tcss", "nodes.tcss"]
     BINDINGS = [
-        Binding("enter", "details", "details", key_display="⏎", id="nodes.details"),
         Binding("c", "console", "console", id="nodes.console"),
         Binding("w", "watch", "watch console", show=False, id="nodes.watch"),
         Binding("p", "power", "power", id="nodes.power"),
@@ -60,7 +68,7 @@ class NodesScreen(PilotScreen):
         """Filter line, table, pane."""
         yield CellLine(id="filter")
         yield Container(
-            VirtualTable[Node](
+            NodeTable(
                 self._columns(),
                 lambda node: node.id,
                 tie=node_columns.tie,
@@ -283,7 +291,7 @@ class NodesScreen(PilotScreen):
             return
         try:
             self.set_filter(event.text)
-            self.query_one(Prompt).note(self.query_one("#filter", CellLine).shown)
+            self.query_one(Prompt).note(f"{len(self.table.shown)} of {self.table.total}")
         except UsageError as error:
             self.query_one(Prompt).note(f"{error.message}. {error.hint}", bad=True)
 
