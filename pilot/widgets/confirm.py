@@ -94,7 +94,8 @@ class ConfirmScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         """Wait until it has been seen for a moment."""
         self._fit(self.size.width, self.size.height)
-        self.call_after_refresh(self.set_timer, self._settle, self._settled)
+        # Textual's timers take no zero.
+        self.call_after_refresh(self.set_timer, max(self._settle, 0.001), self._settled)
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the new size."""

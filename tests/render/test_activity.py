@@ -9,6 +9,8 @@ from pilot.verbs import BY_ID, Value
 from pilot.wire import Fault, Outcome, Result
 from tests.live.asking import NOW, node
 
+DONE: tuple[Result, ...] = ("done",)
+
 
 def asked(verb: str, nodes: list[Node], **args: Value) -> Activity:
     given = BY_ID[verb].arguments(args)
@@ -56,7 +58,7 @@ def test_under_way_it_says_how_far() -> None:
 
 
 def test_a_partial_failure_is_read_at_once() -> None:
-    results: list[Result] = ["done"] * 10 + ["refused", "failed"]
+    results: list[Result] = [*DONE * 10, "refused", "failed"]
     said = line(ended("power.off", results), NOW)
     assert said.text.endswith("✕ off 12 nodes · 10 done, 1 refused, 1 failed")
     tones = {cell.text: cell.tone for cell in said.left}
@@ -110,7 +112,7 @@ def test_withdrawn_it_says_why() -> None:
 
 
 def test_details_fit_their_width_and_thousands_of_nodes() -> None:
-    activity = ended("power.off", ["done"] * 3000 + ["failed"], Fault("x", "word " * 100, "hint " * 100))
+    activity = ended("power.off", [*DONE * 3000, "failed"], Fault("x", "word " * 100, "hint " * 100))
     for width in (30, 80):
         for cells in details(activity, NOW, width):
             assert sum(len(cell.text) for cell in cells) <= max(width, 45)
