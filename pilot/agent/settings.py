@@ -121,7 +121,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Verbs at work at the same time, over all connections."""
     requests_per_key: Count = 128
     watchers: Count = 512
-    """`watch` streams, over all connections."""
+    """Streams of `watch` and `journal.read`, over all connections."""
     watchers_per_key: Count = 64
     viewers_per_key: Count = 16
     """Viewers of one console with one key."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import msgspec
@@ -34,7 +33,9 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def journal_json(record: JournalRecord) -> dict[str, Any]:
-    """A record of the journal as an object: its JSON as data, what was signed as text."""
+    """A record of the journal as an object, as `pilot-agent journal show --json` has it."""
+    from keys import sshsig
+
     return {
         "id": record.id,
         "time": record.seconds,
@@ -49,7 +50,7 @@ def journal_json(record: JournalRecord) -> dict[str, Any]:
         "result": _data(record.result_json),
         "intent": record.intent,
         "body": record.body.decode(errors="replace"),
-        "signature": base64.b64encode(record.signature).decode(),
+        "signature": sshsig.armor(record.signature) if record.signature else "",
         "prev": record.prev,
         "hash": record.hash,
     }
