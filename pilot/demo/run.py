@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--headless", action="store_true", help="no shell: keep running until SIGTERM or Ctrl+C"
     )
     parser.add_argument(
+        "--shell", action="store_true", help="begin in the demo's shell instead of the full-screen app"
+    )
+    parser.add_argument(
         "--state",
         type=Path,
         metavar="FOLDER",
@@ -72,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
             if args.headless:
                 _stay(site, progress)
             else:
-                status = _shell(site, progress.seconds)
+                status = _shell(site, progress.seconds, app=not args.shell and sys.stdin.isatty())
         except _EndedError as ended:
             status = int(Exit.INTERRUPTED) if ended.number == signal.SIGINT else int(Exit.OK)
         finally:
@@ -121,13 +124,16 @@ def _stay(site: DemoSite, progress: Progress) -> None:
             progress.say(f"airboss has ended; the VMs run on. To start it again: {again} serve")
 
 
-def _shell(site: DemoSite, seconds: float) -> int:
-    """Run a shell of the owner of vc1 until it ends; gives its exit status.
+def _shell(site: DemoSite, seconds: float, *, app: bool) -> int:
+    """Run a shell of the owner of vc1 until it ends; gives its exit status. With `app` the app comes first.
 
     Without a terminal the shell reads its commands from standard input, as in `echo 'pilot nodes' | …`.
     """
     added = words.environment(site, people.YOU)
     environment = {**os.environ, **added, "PATH": f"{added['PATH']}:{os.environ.get('PATH', os.defpath)}"}
+    if app:
+        # Its own errors are said by itself; the shell is there to look further.
+        _foreground([str(site.folder / words.TOOLS / "pilot")], environment)
     print(words.introduction(site, seconds), flush=True)
     bash = shutil.which("bash")
     command = [bash or "/bin/sh"]
@@ -141,25 +147,31 @@ def _shell(site: DemoSite, seconds: float) -> int:
             encoding="utf-8",
         )
         command += ["--rcfile", str(start), "-i"]
+    return _foreground(command, environment)
+
+
+def _foreground(command: list[str], environment: dict[str, str]) -> int:
+    """Run a program that has the terminal until it ends; gives its exit status."""
     foreground = os.tcgetpgrp(0) if sys.stdin.isatty() else None
-    # Ctrl+C in the shell is the shell's own; a handler, since what is ignored would be so in the shell too.
+    # Ctrl+C in it is its own; a handler, since what is ignored would be so in the program too.
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
-    with subprocess.Popen(command, env=environment) as shell:
+    with subprocess.Popen(command, env=environment) as program:
         try:
-            return shell.wait()
+            return program.wait()
         except BaseException:
-            shell.send_signal(signal.SIGHUP)
+            program.send_signal(signal.SIGHUP)
             try:
-                shell.wait(timeout=2)
+                program.wait(timeout=2)
             except subprocess.TimeoutExpired:
-                shell.kill()
+                program.kill()
             raise
         finally:
             if foreground is not None:
-                # The shell took the terminal for its own process group.
-                signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+                # A shell takes the terminal for its own process group.
+                before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
                 with contextlib.suppress(OSError):
                     os.tcsetpgrp(0, foreground)
+                signal.signal(signal.SIGTTOU, before)
 
 
 def run() -> int:

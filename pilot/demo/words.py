@@ -48,6 +48,7 @@ Rocks Pilot demo: {len(HOSTS)} hosts, 2 clusters, {len(PLACES)} VMs and an airbo
 Real libvirt, QEMU and SSH; pretended is only that the hosts are machines of their own.
 You own the cluster vc1 and have no root on its hosts. Some nodes are booting. Try:
 
+  pilot                                  the full-screen app: ? shows the keys, Ctrl+Q leaves
   pilot nodes                            the nodes of your cluster
   pilot power on compute-0-1 --console   turn one on and see it boot; Ctrl+] leaves
                                          log in as {LOGIN}, password {PASSWORD}
