@@ -30,7 +30,8 @@ class Returning:
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self, frame: Snapshot, mine: Callable[[str], bool], *, first: bool) -> None:
-        """Take a snapshot, or a part of one. `mine`: whether a cluster is (still) the user's to see.
+        """Take a snapshot, or a part of one. `mine`: whether a cluster is (still) the user's to see;
+        the empty name stands for the whole site.
 
         `first` says that it is the first snapshot of its link.
         """
@@ -44,7 +45,7 @@ class Returning:
             old = [_aged(record, since) for record in missing if not isinstance(record, Cluster)]
         else:
             old = [record for record in self._waiting(before) if record.id not in now]
-        old = [record for record in old if not isinstance(record, Node) or mine(record.cluster)]
+        old = _in_view(old, mine)
         self._kept = {record.id: record for record in old}
         if old:
             self._store.apply(Delta(self._store.version, tuple(old)))
@@ -70,6 +71,14 @@ class Returning:
         if gone:
             self._store.apply(Delta(self._store.version, gone=gone))
             self._gone(gone)
+
+
+def _in_view(records: list[AnyRecord], mine: Callable[[str], bool]) -> list[AnyRecord]:
+    """The nodes of the user's clusters, and the hosts that carry them; all hosts for who sees the site."""
+    nodes = [record for record in records if isinstance(record, Node) and mine(record.cluster)]
+    carrying, whole = {node.host for node in nodes}, mine("")
+    hosts = (record for record in records if isinstance(record, Host))
+    return [*nodes, *(host for host in hosts if whole or host.name in carrying)]
 
 
 def _aged(record: AnyRecord, since: float | None) -> AnyRecord:

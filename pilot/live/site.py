@@ -132,6 +132,11 @@ class LiveSite:
         names = {record.name for record in self.store.of(Cluster)}
         return sorted(names | {grant.cluster for grant in grants if grant.cluster != "*"})
 
+    def _sees(self, cluster: str) -> bool:
+        """Whether a cluster is in view; with an empty name, the whole site."""
+        grants = self.hello.grants if self.hello is not None else ()
+        return any(grant.cluster in ("*", cluster) for grant in grants)
+
     # --- asking ----------------------------------------------------------------------------------
 
     async def call(
@@ -276,7 +281,7 @@ class LiveSite:
     def _snapshot(self, frame: wire.Snapshot, *, first: bool) -> None:
         if frame.first:
             self.usage.begin_anew()
-        self._returning.take(frame, lambda cluster: self.role_in(cluster) is not None, first=first)
+        self._returning.take(frame, self._sees, first=first)
         if not frame.last:
             return
         self.usage.keep(self.store.records)

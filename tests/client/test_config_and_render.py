@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pilot.client_config import ClientConfig, Site, config_home, parse_address, state_home
 from pilot.errors import ConfigError, UsageError
-from pilot.link.reconnect import Backoff
+from pilot.link.backoff import Backoff
 from pilot.link.trust import KnownHosts, accept_first_use
 from pilot.records import Node
 from pilot.render.nodes import change_text, console_cell, in_order, node_table, state_cell
