@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from pilot import wire
+from pilot.asked import Activity, Request, requests
 from pilot.errors import BusyError, RefusedError, UnreachableError, UsageError
-from pilot.live.asked import Activity, Request, requests
 from pilot.live.notifier import Notifier
 from pilot.live.pending import SETTLE_SECONDS, Pending
 from pilot.live.sending import NOT_SENT, SIDE_BY_SIDE, Asks, send

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pilot.live.asked import Activity, Target
+from pilot.asked import Activity, Target
 from pilot.records import Node
 
 SETTLE_SECONDS = 10.0

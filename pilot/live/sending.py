@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from pilot import wire
+from pilot.asked import Activity, Receipt, Request
 from pilot.errors import (
     ConfigError,
     DeadlineError,
@@ -16,7 +17,6 @@ from pilot.errors import (
     UnreachableError,
     WireError,
 )
-from pilot.live.asked import Activity, Receipt, Request
 from pilot.live.notifier import Notifier
 from pilot.store import Store
 from pilot.verbs import Value

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pilot.live.asked import Activity, Request, Target
+from pilot.asked import Activity, Request, Target
 from pilot.render.nodes import natural
 from pilot.render.outcomes import RESULTS
 from pilot.render.palette import Tone
@@ -18,6 +18,7 @@ from pilot.wire import Result, plain
 Cells = tuple[Cell, ...]
 
 _ORDER: tuple[Result, ...] = ("done", "refused", "failed", "unknown")
+_WORST: tuple[Result, ...] = ("failed", "refused", "unknown")
 _LONGEST = 600
 _HASH = 12
 """Hex digits of a hash that are shown: enough to find the record that it belongs to."""
@@ -44,7 +45,8 @@ def title(activity: Activity) -> str:
 
 def line(activity: Activity, now: float, undoable: bool = False) -> Line:
     """One line: when, what, how far it is, and whether `u` takes it back."""
-    head = (Cell(clock(activity.asked_at), "dim"), Cell("  "), Cell(title(activity), "strong"))
+    glyph = _glyph(activity)
+    head = (Cell(f"{clock(activity.asked_at)} ", "dim"), glyph, Cell(f" {title(activity)}", "strong"))
     if activity.state == "withdrawn":
         return Line((*head, Cell(f" · {activity.note}", "dim")))
     if activity.state == "held":
@@ -83,6 +85,30 @@ def details(activity: Activity, now: float, width: int) -> list[Cells]:
     return [*lines, (), *_receipts(activity.requests, width)]
 
 
+def empty(width: int) -> list[Cells]:
+    """What is said while nothing was asked."""
+    said = "Nothing was asked yet. What you ask of nodes (p) is listed here, with its outcome and receipt."
+    return _wrapped(said, max(20, width), tone="dim")
+
+
+def _glyph(activity: Activity) -> Cell:
+    """The worst of it at a glance."""
+    if activity.state == "withdrawn":
+        return Cell("○", "dim")
+    counts = activity.counts()
+    worst = next((result for result in _WORST if counts[result]), None)
+    if worst is None:
+        return Cell("✓", "good") if activity.state == "done" else Cell("◐", "busy")
+    word, tone = RESULTS[worst]
+    return Cell(word[0], tone)
+
+
+def _word(result: Result) -> tuple[str, Tone]:
+    """The result without its glyph, which stands at the line's beginning."""
+    word, tone = RESULTS[result]
+    return word.split(" ", 1)[1], tone
+
+
 def _arguments(activity: Activity) -> str:
     said = ""
     for argument in activity.verb.args:
@@ -108,7 +134,7 @@ def _sum(activity: Activity) -> Cells:
     """How it ended, in as few words as will do."""
     targets, counts = activity.targets, activity.counts()
     if len(targets) == 1 and (outcome := targets[0].outcome) is not None:
-        word, tone = RESULTS[outcome.result]
+        word, tone = _word(outcome.result)
         said = plain(outcome.fault.message if outcome.fault else outcome.note, _LONGEST)
         return (
             (Cell(word, tone), Cell(f": {said}" if outcome.fault else f", {said}"))
@@ -118,9 +144,9 @@ def _sum(activity: Activity) -> Cells:
     cells: list[Cell] = []
     for result in _ORDER:
         if counts[result]:
-            word, tone = RESULTS[result]
+            word, tone = _word(result)
             cells += [Cell(", ")] if cells else []
-            cells.append(Cell(f"{counts[result]} {word.split(' ', 1)[1]}", tone))
+            cells.append(Cell(f"{counts[result]} {word}", tone))
     waiting = len(targets) - counts.total()
     if waiting:
         cells += [Cell(", ")] if cells else []

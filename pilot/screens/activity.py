@@ -12,9 +12,9 @@ from textual.containers import Vertical, VerticalScroll
 from textual.events import Resize
 from textual.widget import Widget
 
+from pilot.asked import Activity
 from pilot.errors import PilotError
 from pilot.live.activity import Activities
-from pilot.live.asked import Activity
 from pilot.render.activity import details, empty, line
 from pilot.render.table import Cell
 from pilot.screens.base import PilotScreen

@@ -103,16 +103,12 @@ class LineList(Lines, can_focus=True):
             return self.lines
 
     def show_rows(self, rows: Sequence[Row]) -> None:
-        """Show these; the cursor stays on its line, or where it was, or on the first."""
+        """Show these. The cursor stays on its line; on the first one it stays first, as new lines come."""
         before = self._position
-        at_top = before in (None, 0)
         super().show_rows(rows)
         if not rows:
             self.cursor = None
-        elif at_top and self.cursor != rows[0].key and not self.has_focus:
-            # Nobody is reading: the newest line is the one of interest.
-            self.cursor = rows[0].key
-        elif self._position is None:
+        elif not before or self._position is None:
             self.cursor = rows[min(before or 0, len(rows) - 1)].key
         else:
             self.call_after_refresh(self._follow)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pilot import wire
+from pilot.asked import Activity
 from pilot.errors import (
     BusyError,
     DeadlineError,
@@ -18,7 +19,6 @@ from pilot.errors import (
     UsageError,
 )
 from pilot.live.activity import INVERSE_SECONDS, KEPT, Activities
-from pilot.live.asked import Activity
 from pilot.live.pending import SETTLE_SECONDS
 from pilot.records import Node
 from pilot.wire import Fault, Outcome

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
+from pilot.asked import Activity
 from pilot.live.activity import Activities
-from pilot.live.asked import Activity
 from pilot.live.site import LiveSite
 from pilot.records import Node
 from pilot.render.activity import details, line

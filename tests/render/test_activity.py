@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pilot.live.asked import Activity, Receipt, requests
+from pilot.asked import Activity, Receipt, requests
 from pilot.records import Node
 from pilot.render.activity import Cells, details, line
 from pilot.verbs import BY_ID, Value

@@ -8,8 +8,8 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from pilot.asked import Activity
 from pilot.live.activity import Activities
-from pilot.live.asked import Activity
 from pilot.screens.activity import ActivityPane
 from pilot.widgets.lines import LineList, Lines
 from pilot.wire import Fault, Outcome, Progress
