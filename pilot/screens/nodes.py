@@ -167,7 +167,7 @@ class NodesScreen(PilotScreen):
 
     def _replace(self) -> None:
         nodes = list(self.cockpit.desk.nodes())
-        self._haystacks.keep([node.id for node in nodes])
+        self._haystacks = NodeHaystacks()
         self._count_clusters({node.cluster for node in nodes})
         self.table.empty_text = self._empty()
         self.table.replace(nodes)
@@ -183,6 +183,7 @@ class NodesScreen(PilotScreen):
                 gone.append(key)
         if not self._several:
             self._count_clusters(self._clusters | {node.cluster for node in changed.values()})
+        self._haystacks.forget(gone)
         self.table.apply(changed, gone)
         self.table.empty_text = self._empty()
         if self.table.cursor in changed:
@@ -255,8 +256,7 @@ class NodesScreen(PilotScreen):
             UsageError: the filter is not understood; the one before stays.
         """
         parsed = filtering.parse(text, NODE_FIELDS)
-        of = self._haystacks.of
-        self.table.filter(None if parsed.empty else lambda node: parsed.matches(of(node)))
+        self.table.filter(None if parsed.empty else lambda node: parsed.matches(self._haystacks.of(node)))
         self._filter_text = parsed.text
         self._draw_filter()
 
