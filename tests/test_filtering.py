@@ -182,14 +182,13 @@ def test_a_filter_that_computes_too_long_stops_with_an_error(monkeypatch: pytest
         list(map(slow.matches, rows))
 
 
-def test_haystacks_are_made_anew_only_for_another_record() -> None:
+def test_what_is_kept_of_a_node_goes_with_its_record() -> None:
     haystacks = NodeHaystacks()
-    first = haystacks.of(NODES[0])
-    assert haystacks.of(NODES[0]) is first
+    assert haystacks.of(NODES[0]).text is haystacks.of(NODES[0]).text
     same_id = Node(NODES[0].id, "renamed", "vc1", "h", "d", "on", 1.0)
-    assert haystacks.of(same_id).title == "renamed"
-    haystacks.keep([])
-    assert haystacks.of(same_id) is not first
+    assert haystacks.of(same_id).text.startswith("renamed\n")
+    haystacks.forget([same_id.id])
+    assert haystacks.of(NODES[0]).text.startswith("frontend\n")
 
 
 def test_hostile_values_stay_within_their_lines() -> None:

@@ -179,7 +179,8 @@ class Painter(Generic[Row]):
         return self._line([], self._style(()))
 
     def _line(self, segments: list[Segment], ground: Style) -> Strip:
-        return Strip(segments).adjust_cell_length(self._width, ground)
+        # Segments of one style in one: fewer bytes for a slow connection.
+        return Strip(segments).adjust_cell_length(self._width, ground).simplify()
 
     def _style(self, names: tuple[str, ...]) -> Style:
         """The widget's own style with these on top of it, the last one uppermost."""
