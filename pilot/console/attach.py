@@ -7,14 +7,13 @@ import os
 import signal
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from pilot import wire
 from pilot.console.screen import Screen
 from pilot.console.terminal import Out, RawMode, window_size
 from pilot.errors import PilotError, UnreachableError
 from pilot.link.console_stream import ConsoleStream
-from pilot.link.reconnect import ConsoleAgain
 
 LEAVE = 0x1D
 """Ctrl+]"""
@@ -22,10 +21,19 @@ _READ = 4096
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
+class Reopening(Protocol):
+    """A console that can be opened anew when it is lost."""
+
+    stream: ConsoleStream | None
+
+    async def reopen(self, mode: Literal["write", "watch"], cols: int, rows: int) -> ConsoleStream:
+        """Open it again, however long it takes. Raises PilotError if waiting does not mend it."""
+
+
 class Attached:
     """One stay at a console."""
 
-    def __init__(self, console: ConsoleAgain, keys: int, screen: int) -> None:
+    def __init__(self, console: Reopening, keys: int, screen: int) -> None:
         """`keys` and `screen` are descriptors of the terminal."""
         self._console = console
         self._keys = keys
@@ -115,7 +123,7 @@ class Attached:
             except UnreachableError as error:
                 why = error.message
             await self._out.write(self._screen.notice(f"{why}; trying again, Ctrl+] leaves"))
-            mode = "write" if stream.writing else "watch"
+            mode: Literal["write", "watch"] = "write" if stream.writing else "watch"
             stream = await self._console.reopen(mode, *window_size(self._size_of))
             await self._out.write(self._screen.notice("connected again"))
 

@@ -1,0 +1,268 @@
+"""One console kept open: a terminal engine fed from a stream that comes back by itself.
+
+Nothing here knows of widgets. What the guest prints goes to the engine, in slices, so that whoever shares the
+event loop has their turn however much a guest prints; what airboss says goes to a list of notices of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pilot import wire
+from pilot.console.engine import Engine
+from pilot.errors import PilotError
+from pilot.live.feeding import Feeding
+from pilot.live.notifier import Notifier
+from pilot.live.opening import Mode, Open, Opening
+from pilot.live.pasting import Pasting
+
+if TYPE_CHECKING:
+    from pilot.link.console_stream import ConsoleStream
+
+State = Literal["opening", "live", "lost", "ended"]
+
+NOTICES = 200
+
+
+class Told(NamedTuple):
+    """Something that was told about the console; not guest output."""
+
+    time: float
+    """Seconds since the epoch."""
+    text: str
+
+
+class ConsoleSession:
+    """One node's console. `run` keeps it open until `close`, or until it is refused."""
+
+    def __init__(
+        self,
+        node: str,
+        name: str,
+        open: Open,
+        engine: Engine,
+        *,
+        mode: Mode = "write",
+        clock: Callable[[], float] = time.time,
+        turns: asyncio.Lock | None = None,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            node: the node's id.
+            name: what it is called.
+            open: opens the console; an UnreachableError is tried again.
+            engine: the terminal; its size is what the console is opened with.
+            mode: write, watch, or take.
+            clock: seconds since the epoch.
+            turns: shared by the sessions of one app, so that only one of them parses in a turn of the loop.
+        """
+        self.node = node
+        self.name = name
+        self.engine = engine
+        self.mode: Mode = mode
+        self.state: State = "opening"
+        self.why = ""
+        """Why it is lost or has ended."""
+        self.error: PilotError | None = None
+        """With what it was refused."""
+        self.since = clock()
+        """When the state was entered."""
+        self.writing = False
+        self.attached: wire.Attached | None = None
+        """What airboss said when it was last opened."""
+        self.notices: deque[Told] = deque(maxlen=NOTICES)
+        self.changed = Notifier()
+        """State, keyboard or notices."""
+        self.printed = Notifier()
+        """The engine has taken what the guest printed."""
+        self.pasting = Pasting(self.type, self._drain, self.changed.tell)
+        self._clock = clock
+        self._feeding = Feeding(engine, self.printed.tell, turns or asyncio.Lock())
+        self._stream: ConsoleStream | None = None
+        self._opening = Opening(open, clock)
+        self._closed = False
+        self._paused = False
+
+    # --- what the user does ----------------------------------------------------------------------
+
+    def type(self, keys: bytes) -> bool:
+        """Send keys; False if nobody takes them: it is not live, or somebody else has the keyboard."""
+        if self._stream is None or not self.writing or not keys:
+            return False
+        self._stream.type(keys)
+        return True
+
+    def paste(self, text: str) -> bool:
+        """Begin to type a text, at a pace that a serial line takes; False if nobody takes it."""
+        if self._stream is None or not self.writing:
+            return False
+        self.pasting.begin(text, self.engine.modes)
+        return True
+
+    def resize(self, columns: int, rows: int) -> None:
+        """The terminal has another size."""
+        if (columns, rows) == (self.engine.columns, self.engine.rows):
+            return
+        self.engine.resize(columns, rows)
+        if self._stream is not None:
+            self._stream.resize(columns, rows)
+        self.printed.tell()
+
+    def stty_command(self) -> bytes:
+        """What tells the guest's shell the size of the terminal: a serial line does not carry it."""
+        return b"stty rows %d cols %d\r" % (self.engine.rows, self.engine.columns)
+
+    def take(self) -> None:
+        """Ask for the keyboard."""
+        self.mode = "write"
+        if self._stream is not None:
+            self._stream.take()
+
+    def watch(self) -> None:
+        """Give the keyboard back, and only look. The console is opened anew for that."""
+        self.mode = "watch"
+        self.pasting.cancel()
+        if self._stream is not None:
+            self._opening.was_wanted()
+            self._stream.close()
+
+    def pause(self) -> None:
+        """Leave it until `resume`: somebody else shows it meanwhile."""
+        self._paused = True
+        self.pasting.cancel()
+        if self._stream is not None:
+            self._stream.close()
+
+    def resume(self, mode: Mode) -> None:
+        """Go on after `pause`."""
+        self._paused = False
+        self.mode = mode
+        self.retry()
+
+    def retry(self) -> None:
+        """Try to open it now: after it has ended, or without waiting for the next attempt."""
+        self._opening.retry()
+
+    def close(self) -> None:
+        """Leave the console; `run` returns."""
+        self._closed = True
+        self.pasting.cancel()
+        self._opening.close()
+        if self._stream is not None:
+            self._stream.close()
+
+    # --- what keeps it open ----------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Open it, follow it, open it again; until it is closed or this is cancelled."""
+        try:
+            while not self._closed:
+                try:
+                    stream = await self._opening.stream(self._how, self._failed)
+                except PilotError as error:
+                    self._refused(error)
+                    await self._opening.wait(None)
+                    self._enter("opening", "")
+                    continue
+                if stream is None:
+                    return
+                self._begin(stream)
+                why = await self._follow(stream)
+                self._stop(stream)
+                await self._left(why)
+        finally:
+            if self._stream is not None:
+                self._stop(self._stream)
+
+    async def _left(self, why: str) -> None:
+        """A stream has ended: by itself, or since it was wanted."""
+        if self._paused:
+            self._enter("lost", _ELSEWHERE)
+            while self._paused and await self._opening.wait(None):
+                pass
+            self._opening.was_wanted()
+        elif not self._closed:
+            self._enter("lost", why)
+            self.tell("you only watch from now on" if why == _ASKED else f"{why}; trying again")
+
+    def _how(self) -> tuple[Mode, int, int]:
+        return self.mode, self.engine.columns, self.engine.rows
+
+    def _failed(self, error: PilotError) -> None:
+        if error.message != self.why:
+            self._enter("lost" if self.attached is not None else "opening", error.message)
+
+    def _refused(self, error: PilotError) -> None:
+        self.error = error
+        self._enter("ended", error.message)
+        self.tell(f"{error.message} {error.hint}".strip())
+
+    def _begin(self, stream: ConsoleStream) -> None:
+        known = self.attached is not None
+        self._stream = stream
+        self.attached = stream.attached
+        self.name = wire.plain(stream.attached.name) or self.name
+        self.writing = stream.writing
+        self.error = None
+        if self.mode == "take":
+            self.mode = "write"
+        self._feeding.begin(stream.attached.replay)
+        if known and self.why not in _WANTED:
+            self.tell("connected again")
+        self._enter("live", "")
+
+    def _stop(self, stream: ConsoleStream) -> None:
+        self._stream = None
+        self.writing = False
+        self.pasting.cancel()
+        stream.close()
+
+    async def _follow(self, stream: ConsoleStream) -> str:
+        """Take what comes until the stream ends; why it did."""
+        try:
+            async for frame in stream:
+                if isinstance(frame, wire.Output):
+                    if await self._feeding.take(frame.data, self.type):
+                        self.tell("… missed: not all that was printed meanwhile is known")
+                    continue
+                if frame.writing is not None:
+                    self.writing = frame.writing
+                    if not frame.writing:
+                        self.pasting.cancel()
+                if not self._feeding.has_shown(frame.text):
+                    self.tell(frame.text)
+                self.changed.tell()
+                if frame.final:
+                    return wire.plain(frame.text)
+        except PilotError as error:
+            return error.message
+        return _ASKED if self.mode == "watch" and stream.writing else "airboss closed the console"
+
+    # --- what is said ----------------------------------------------------------------------------
+
+    def tell(self, text: str) -> None:
+        """Add a notice."""
+        self.notices.append(Told(self._clock(), wire.plain(text, 400)))
+        self.changed.tell()
+
+    def _enter(self, state: State, why: str) -> None:
+        if state != self.state:
+            self.since = self._clock()
+        self.state, self.why = state, why
+        self.changed.tell()
+
+    async def _drain(self) -> None:
+        """Wait while airboss does not read what is typed."""
+        if self._stream is not None:
+            await self._stream.drain()
+
+
+_ASKED = "you gave the keyboard back"
+_ELSEWHERE = "it is shown elsewhere"
+_WANTED = (_ASKED, _ELSEWHERE)
+"""Losses that the user wanted: nothing is said when it is back."""

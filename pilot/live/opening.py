@@ -1,0 +1,108 @@
+"""Opening a console again and again: at once or after a while, and not at all where that mends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Literal
+
+from pilot.errors import (
+    DeadlineError,
+    IdentityError,
+    NoSuchNodeError,
+    PilotError,
+    RefusedError,
+    UnreachableError,
+    UsageError,
+)
+from pilot.link.backoff import Backoff
+
+if TYPE_CHECKING:
+    from pilot.link.console_stream import ConsoleStream
+
+Mode = Literal["write", "watch", "take"]
+Open = Callable[[Mode, int, int], Awaitable["ConsoleStream"]]
+"""Opens the console in a mode, for a terminal of so many columns and rows."""
+
+LONGEST_SECONDS = 5.0
+"""Between two attempts."""
+UNKNOWN_SECONDS = 30.0
+"""For how long after a loss a node that is not known is asked for again: an airboss that has just started has
+not heard of all its hosts."""
+SETTLED_SECONDS = 5.0
+"""A console that was open for so long was no failure: the next attempt does not wait for it."""
+
+_FINAL = (RefusedError, UsageError, IdentityError)
+"""What trying again does not mend."""
+_PASSING = (UnreachableError, DeadlineError)
+"""What may be mended by trying again even if it was never open."""
+
+
+class Opening:
+    """The attempts to open one console."""
+
+    def __init__(self, open: Open, clock: Callable[[], float]) -> None:
+        """`clock`: seconds since the epoch."""
+        self.ever = False
+        """It has been open."""
+        self._open = open
+        self._clock = clock
+        self._again = asyncio.Event()
+        self._closed = False
+        self._since = float("-inf")
+
+    async def stream(
+        self, how: Callable[[], tuple[Mode, int, int]], failed: Callable[[PilotError], None]
+    ) -> ConsoleStream | None:
+        """Open it, however long it takes; None once `close` was called.
+
+        `how` is asked before each attempt; `failed` is told why one came to nothing.
+
+        Raises:
+            PilotError: waiting does not mend it.
+        """
+        backoff = Backoff(longest=LONGEST_SECONDS)
+        begun = self._clock()
+        at_once = begun - self._since > SETTLED_SECONDS
+        while at_once or await self.wait(backoff.seconds()):
+            at_once = False
+            try:
+                stream = await self._open(*how())
+            except PilotError as error:
+                if self._is_final(error, begun):
+                    raise
+                failed(error)
+                continue
+            self.ever, self._since = True, self._clock()
+            return stream
+        return None
+
+    def _is_final(self, error: PilotError, begun: float) -> bool:
+        if not self.ever:
+            return not isinstance(error, _PASSING)
+        if isinstance(error, NoSuchNodeError):
+            return self._clock() - begun > UNKNOWN_SECONDS
+        return isinstance(error, _FINAL)
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait so long, or for ever, unless it is to be tried at once; False if it is not to be tried."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._again.wait()
+        if not self._closed:
+            self._again.clear()
+        return not self._closed
+
+    def was_wanted(self) -> None:
+        """That it ended was no failure: the next attempt waits for nothing."""
+        self._since = float("-inf")
+
+    def retry(self) -> None:
+        """Try now."""
+        self._again.set()
+
+    def close(self) -> None:
+        """Try no more."""
+        self._closed = True
+        self._again.set()
