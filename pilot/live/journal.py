@@ -210,7 +210,7 @@ class JournalView:
     def _contradict(self, records: Sequence[Record]) -> None:
         for record in records:
             known = self._records.get(record.id)
-            if known is not None and known.hash != record.hash:
+            if known is not None and known.hash != record.hash and not self.problem:
                 self.problem = f"record {record.id} had another hash before: the journal was rewritten"
 
     def _enter(self, state: State, error: PilotError | None = None) -> None:
