@@ -24,6 +24,7 @@ from pilot.errors import (
     UsageError,
 )
 from pilot.link.backoff import Backoff
+from pilot.live.lag import Lag
 from pilot.live.notifier import Notifier
 from pilot.live.returning import Returning
 from pilot.live.usage import UsageHistory
@@ -41,10 +42,6 @@ if TYPE_CHECKING:
 State = Literal["connecting", "live", "lost", "refused"]
 Connect = Callable[[], Awaitable["Link"]]
 
-LATE_SECONDS = 5.0
-"""Without an answer to a ping for so long, the lag is said to grow."""
-_EACH = 1.0
-"""Seconds between two tellings that it has grown."""
 _CLOSE_SECONDS = 2.0
 _REFRESH_TRIES = 5
 _FINAL = (IdentityError, RefusedError, UsageError, ConfigError)
@@ -90,10 +87,7 @@ class LiveSite:
         self._refreshing: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._retry = asyncio.Event()
-        self._lag: float | None = None
-        self._answered = 0.0
-        """When the newest pong came, on the monotonic clock."""
-        self._late: asyncio.TimerHandle | None = None
+        self._lag = Lag(self.changed.tell)
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -110,10 +104,7 @@ class LiveSite:
     @property
     def lag(self) -> float | None:
         """Seconds to airboss and back; how long it has been silent if that is longer. None while not live."""
-        if self.state != "live" or self._lag is None:
-            return None
-        silent = time.monotonic() - self._answered
-        return silent if silent > LATE_SECONDS else self._lag
+        return self._lag.seconds if self.state == "live" else None
 
     def role_in(self, cluster: str) -> Role | None:
         """The role in a cluster as far as is known; the strongest of all if none is named."""
@@ -276,7 +267,7 @@ class LiveSite:
             elif isinstance(frame, wire.Usage):
                 self.usage.take(frame)
             else:
-                self._pong(frame)
+                self._lag.pong(frame)
 
     def _snapshot(self, frame: wire.Snapshot, *, first: bool) -> None:
         if frame.first:
@@ -288,21 +279,6 @@ class LiveSite:
         if self.state != "live":
             self._backoff.reset()
             self._enter("live")
-
-    def _pong(self, frame: wire.Pong) -> None:
-        self._lag = max(time.monotonic_ns() - frame.token, 0) / 1e9
-        self._answered = time.monotonic()
-        self._listen_for_more(LATE_SECONDS)
-        self.changed.tell()
-
-    def _silent(self) -> None:
-        self._listen_for_more(_EACH)
-        self.changed.tell()
-
-    def _listen_for_more(self, seconds: float) -> None:
-        if self._late is not None:
-            self._late.cancel()
-        self._late = asyncio.get_running_loop().call_later(seconds, self._silent)
 
     def _refresh(self, link: Link) -> None:
         """Ask airboss anew what the user may do."""
@@ -322,11 +298,8 @@ class LiveSite:
         self._refreshing = asyncio.create_task(ask(), name="grants")
 
     def _stop_timers(self) -> None:
-        self._lag = None
+        self._lag.stop()
         self._returning.stop()
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
         if self._refreshing is not None:
             self._refreshing.cancel()
             self._refreshing = None

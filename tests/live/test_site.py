@@ -13,8 +13,7 @@ import pytest
 from pilot.errors import IdentityError, PilotError, RefusedError, UnreachableError
 from pilot.link import watching
 from pilot.link.backoff import Backoff
-from pilot.live import returning
-from pilot.live import site as site_module
+from pilot.live import lag, returning
 from pilot.live.site import LiveSite
 from pilot.records import Host, Node
 from tests.live.conftest import NODES, MakeLive, becomes, stopped
@@ -169,8 +168,8 @@ async def test_an_airboss_that_hangs_shows_in_the_lag_and_then_as_lost(
 ) -> None:
     monkeypatch.setattr(watching, "SILENCE_SECONDS", 6.0)
     monkeypatch.setattr(watching, "PING_SECONDS", 0.2)
-    monkeypatch.setattr(site_module, "LATE_SECONDS", 1.0)
-    monkeypatch.setattr(site_module, "_EACH", 0.2)
+    monkeypatch.setattr(lag, "LATE_SECONDS", 1.0)
+    monkeypatch.setattr(lag, "EACH_SECONDS", 0.2)
     site = live(ada)
     await becomes(site, "live")
     await until(lambda: site.lag is not None)
@@ -187,7 +186,7 @@ async def test_an_airboss_that_hangs_shows_in_the_lag_and_then_as_lost(
         assert "silent for 6 s" in site.error.message
         with pytest.raises(UnreachableError):
             await call
-        lags = [lag for lag in told if lag is not None]
+        lags = [seconds for seconds in told if seconds is not None]
         assert lags == sorted(lags)
         assert len(lags) > 5
         go_on()
