@@ -69,10 +69,8 @@ class VirtualTable(TableView[Row], inherit_bindings=False):
         """
         found = {one.key: one for one in self.columns}[column]
         self.settle()
+        self.sort_column = column
         self._around(lambda: self._order.sort(found.sort, reverse), None)
-        if (self.sort_column, self.reverse) != (column, reverse) or not self.sort_column:
-            self.sort_column = column
-        self.refresh()
         if self.is_mounted:
             self.post_message(SortChanged(self, column, reverse))
 

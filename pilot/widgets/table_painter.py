@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -170,8 +171,8 @@ class Painter(Generic[Row]):
     def note(self, text: str) -> Strip:
         """A line in the middle, such as why there are no rows."""
         style = self._style(("table--empty",))
-        shown = fit(text, min(len(text), self._width)).rstrip()
-        left = max(0, self._width - len(shown)) // 2
+        shown = fit(text, min(cell_len(text), self._width)).rstrip()
+        left = max(0, self._width - cell_len(shown)) // 2
         return self._line([Segment(" " * left, style), Segment(shown, style)], style)
 
     def blank(self) -> Strip:

@@ -105,6 +105,8 @@ class TableView(ScrollView, Generic[Row], inherit_bindings=False):
         changed, gone = self._pending, self._leaving
         self._pending, self._leaving = {}, set()
         self._flash(changed)
+        for key in changed.keys() | gone:
+            self._painter.drop(key)
         self._around(lambda: self._order.apply(changed, gone), changed)
         self._applied = time.monotonic()
 
@@ -206,8 +208,6 @@ class TableView(ScrollView, Generic[Row], inherit_bindings=False):
     def _refresh_changed(self, before: Sequence[str], changed: Mapping[str, Row]) -> None:
         window = self._order.shown[self._top : self._top + self.window_height]
         for number, key in enumerate(window):
-            if key in changed:
-                self._painter.drop(key)
             if key in changed or number >= len(before) or before[number] != key:
                 self.refresh_line(self._top + number + _HEADING)
 
@@ -227,13 +227,13 @@ class TableView(ScrollView, Generic[Row], inherit_bindings=False):
     def on_mount(self) -> None:
         """Look each second at what time alone changes."""
         self.virtual_size = Size(0, len(self._order.shown) + _HEADING)
-        if any(column.timed for column in self.columns):
-            self.set_interval(1.0, self._second)
+        self.set_interval(1.0, self._second)
 
     def _second(self) -> None:
         now = self._clock()
         for key in self._order.shown[self._top : self._top + self.window_height]:
             if self._painter.outdated(key, now):
+                self._painter.drop(key)
                 self._refresh_key(key)
 
     def _flash(self, changed: Mapping[str, Row]) -> None:
