@@ -103,6 +103,15 @@ def test_a_site_admin_sees_what_names_the_cluster_or_everything(two_clusters: Da
     assert ids(two_clusters, admin()) == list(range(1, 15))
 
 
+def test_the_newest_ones_are_found_near_the_end_and_far_from_it(database: Database) -> None:
+    """An outcome can come long after its intent."""
+    put(database, entry("intent", "vc1"), entry("intent", "vc1"), shared.outcome(NOW, 2, "soon"))
+    put(database, *(entry("event", "vc2") for _ in range(40)), shared.outcome(NOW, 1, "late"))
+    for count, found in enumerate([[], [44], [3, 44], [2, 3, 44], [1, 2, 3, 44], [1, 2, 3, 44]]):
+        assert ids(database, owner(), count=count) == found
+    assert ids(database, owner(), before=44, count=2) == [2, 3]
+
+
 def test_the_newest_ones_before_a_record(two_clusters: Database) -> None:
     assert ids(two_clusters, owner(), count=2) == [9, 14]
     assert ids(two_clusters, owner(), before=14, count=2) == [7, 9]
