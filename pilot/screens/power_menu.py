@@ -53,7 +53,7 @@ class PowerMenu(ModalScreen[Verb | None]):
         with Vertical(classes="menu") as box:
             box.border_title = Text(f"Power: {self._whom}")
             with VerticalScroll(can_focus=False):
-                yield LineList()
+                yield LineList(classes="-chosen")
 
     def on_mount(self) -> None:
         """Show the verbs; the cursor is on the first that can be chosen."""

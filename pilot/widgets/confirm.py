@@ -47,6 +47,11 @@ class ConfirmScreen(ModalScreen[bool]):
         & .word Input { width: 1fr; }
         & .buttons { height: 1; margin-top: 1; }
         & Button { margin-right: 2; }
+        /* With the terminal's own colours, Textual frames what is disabled or under the mouse: in one row the
+           frame would hide the words. */
+        & #yes, & #no {
+            &:disabled, &:hover, &.-active { border: none !important; }
+        }
         & .-tight { margin-top: 0; }
     }
     """

@@ -73,8 +73,10 @@ class LineList(Lines, can_focus=True):
     COMPONENT_CLASSES = {"lines--cursor"}
     DEFAULT_CSS = """
     LineList {
-        & > .lines--cursor { background: $boost; }
-        &:focus > .lines--cursor { background: $block-cursor-background; }
+        & > .lines--cursor { background: $foreground 8%; }
+        &:focus > .lines--cursor, &.-chosen > .lines--cursor { background: $foreground 14%; }
+        &:ansi > .lines--cursor { background: ansi_default; text-style: bold; }
+        &:ansi:focus > .lines--cursor, &:ansi.-chosen > .lines--cursor { text-style: reverse; }
     }
     """
     BINDINGS = [
@@ -120,7 +122,7 @@ class LineList(Lines, can_focus=True):
     def row_style(self, y: int) -> Style:
         """The cursor's line is marked."""
         if self._rows[y].key == self.cursor:
-            return self.get_component_rich_style("lines--cursor", partial=True)
+            return self.get_component_rich_style("lines--cursor")
         return Style.null()
 
     def watch_cursor(self, key: int | None) -> None:
