@@ -46,7 +46,9 @@ class Printing:
     def print_text(self, text: str) -> None:
         """Print characters at the cursor, wrapping at the right."""
         printed = self._translate(text)
-        if not printed.isascii():
+        if not printed.isascii() and not all(
+            character < "\u0300" or _width(character) == 1 for character in set(printed)
+        ):
             self._print_any(text)
             return
         if self._modes.insert_mode:

@@ -7,7 +7,7 @@ import re
 MAX_CHARACTERS = 200
 _MAX_STRING = 1024
 """Bytes of the longest title sequence that is looked at; a longer one is no title."""
-_TITLE = re.compile(rb"\x1b\][02];([^\x00-\x06\x08-\x1b]{0,%d}+)(?:\x07|\x1b\\)" % _MAX_STRING)
+_TITLE = re.compile(rb"\x1b\][02];([^\x00-\x1b]{0,%d}+)(?:\x07|\x1b\\)" % _MAX_STRING)
 """OSC 0 and OSC 2 up to BEL or ST, as the xterm control sequences document (ctlseqs) has them."""
 
 

@@ -29,6 +29,10 @@ class Kept(NamedTuple):
     @classmethod
     def of(cls, row: Sequence[Cell], wrapped: bool, blank: Cell) -> Kept:
         """A row of the screen; its trailing blanks are left out unless the line goes on in the next."""
+        if row and row[0][1] == " " and row.count(row[0]) == len(row):
+            # Worth a look: a guest can scroll blank lines in for next to nothing.
+            plain = row[0] == blank and not wrapped
+            return _EMPTY if plain else cls(" " * len(row), None, (row[0][0],), (len(row),), wrapped)
         looks, texts = _columns(row)
         text = "".join(texts)
         if not wrapped:
