@@ -82,10 +82,13 @@ class RowOrder(Generic[Row]):
     def apply(self, changed: Mapping[str, Row], gone: Iterable[str]) -> None:
         """Rows that are new or different, and keys of rows that are no more.
 
-        A row at which the filter raises a PilotError is shown: hiding what could not be judged would be
-        the greater error.
+        A row that is the object it was is looked at only for what rows are sorted by now: that may come
+        from elsewhere. A row at which the filter raises a PilotError is shown: hiding what could not be
+        judged would be the greater error.
         """
-        leaving = [key for key in dict.fromkeys(gone) if key in self.rows and key not in changed]
+        kept = changed.keys()
+        changed = {key: row for key, row in changed.items() if not self._is_same(key, row)}
+        leaving = [key for key in dict.fromkeys(gone) if key in self.rows and key not in kept]
         if len(changed) + len(leaving) > max(64, len(self.rows) // 16):
             self._apply_many(changed, leaving)
             return
@@ -118,6 +121,11 @@ class RowOrder(Generic[Row]):
             (self._passing.add if passing else self._passing.discard)(key)
         if passing:
             self.shown.insert(self._place(self.shown, key, value, tie), key)
+
+    def _is_same(self, key: str, row: Row) -> bool:
+        if self.rows.get(key) is not row:
+            return False
+        return self._value is None or bool(self._values[key] == self._value(row))
 
     def _take_out(self, key: str, base: list[str] | None) -> None:
         if base is not None:

@@ -89,6 +89,28 @@ def test_a_change_of_many_rows_is_as_one_of_few() -> None:
     assert order.shown == expected(order.rows, "number", True, None)
 
 
+def test_a_row_moves_when_what_it_is_sorted_by_changes_elsewhere() -> None:
+    load = {"a": 1, "b": 2}
+    order = RowOrder[Item](lambda row: row.name)
+    rows = {key: Item(key, key, 0) for key in load}
+    order.replace(rows)
+    order.sort(lambda row: load[row.key])
+    judged: list[str] = []
+
+    def passes(row: Item) -> bool:
+        judged.append(row.key)
+        return True
+
+    order.filter(passes)
+    load["a"] = 3
+    judged.clear()
+    order.apply(rows, [])
+    assert order.shown == ["b", "a"]
+    assert judged == ["a"]
+    order.apply({"a": rows["a"]}, ["a"])
+    assert order.shown == ["b", "a"]
+
+
 def test_a_filter_that_fails_changes_nothing() -> None:
     order = RowOrder[Item](lambda row: row.name)
     order.replace({"a": Item("a", "a", 1), "b": Item("b", "b", 2)})
