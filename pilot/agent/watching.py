@@ -133,6 +133,7 @@ async def _answer(outlet: _Outlet) -> None:
                 f"a {type(frame).__name__} frame on a watch's channel", "Only pings belong there."
             )
         await outlet.send(wire.Pong(frame.token))
+        await asyncio.sleep(0)  # others have their turn, however many pings wait
 
 
 async def stream(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from typing import Any
 
 import libvirt
@@ -48,39 +49,49 @@ class SizeWatch:
         self._watch = watch
         self._lanes = lanes
         self._settings = settings
-        self._held = False
-        """Whether storage of this host has not answered: it is not asked again before it does."""
+        self._back = threading.Event()
+        """Set unless storage of this host has not answered: it is not asked again before it does."""
+        self._back.set()
 
     async def run(self) -> None:
         """Ask until cancelled."""
         while True:
             await asyncio.sleep(self._settings.sizes)
-            if self._watch.record.state == "up" and not self._held and self._watch.domains.unmeasured:
+            if self._watch.record.state != "up":
+                self._back.set()  # its connections are new ones next time
+            elif self._back.is_set() and self._watch.domains.unmeasured:
                 with contextlib.suppress(PilotError, libvirt.libvirtError):
                     await self._round()
 
     async def _round(self) -> None:
-        domains = self._watch.domains
-        where: dict[Drive, list[str]] = {}
+        domains, where = self._watch.domains, dict[Drive, list[str]]()
         for uuid in domains.take_unmeasured():
             for drive, size in domains.drives(uuid).items():
                 if not size and (drive.pool or drive.path.startswith("/")):
                     where.setdefault(drive, []).append(uuid)
         drives = list(where)
-        for start in range(0, len(drives), CHUNK):
-            for drive, size in (await self._ask(drives[start : start + CHUNK])).items():
-                for uuid in where[drive]:
-                    self._watch.measured(uuid, {drive: size})
+        try:
+            while drives:
+                for drive, size in (await self._ask(drives[:CHUNK])).items():
+                    for uuid in where[drive]:
+                        self._watch.measured(uuid, {drive: size})
+                del drives[:CHUNK]
+        finally:
+            domains.unmeasured.update(uuid for drive in drives for uuid in where[drive])
 
     async def _ask(self, drives: list[Drive]) -> dict[Drive, int]:
+        back = self._back = threading.Event()
+
         def look(raw: Any) -> dict[Drive, int]:
             try:
                 return volume_sizes(raw, drives)
             finally:
-                self._held = False
+                back.set()
 
         try:
             return await self._lanes.call("looking at volumes", look, self._settings.query)
         except DeadlineError:
-            self._held = True
+            raise
+        except BaseException:
+            back.set()  # it may never have been tried
             raise

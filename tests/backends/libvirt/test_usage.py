@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilot.backends.libvirt import sizes
+from pilot.backends.libvirt.domain_xml import Drive
 from pilot.backends.libvirt.usage import Look, percent
 from pilot.backends.provider import NOT_KNOWN, Used
 from pilot.demo.hypervisor import PrivateHost
@@ -171,10 +174,38 @@ async def test_sizes_of_volumes_are_known_before_a_node_ever_ran(
     vms.connection.defineXML(by_name)
     r = await rig(host)
 
-    def sizes() -> set[int]:
+    def found() -> set[int]:
         return {disk.size for name in ("by-path", "by-name") for disk in node(r, name).disks}
 
-    await until(lambda: sizes() == {3 * 1024}, 10, "the sizes of both nodes' disks")
+    await until(lambda: found() == {3 * 1024}, 10, "the sizes of both nodes' disks")
+
+
+async def test_storage_that_hangs_holds_up_nothing_and_is_asked_again_once_it_answers(
+    test_host: Hosts, rig: NewRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, asked = threading.Event(), []
+
+    def slow(_raw: object, drives: list[Drive]) -> dict[Drive, int]:
+        asked.append(len(drives))
+        answers.wait(30)
+        return dict.fromkeys(drives, 4096)
+
+    monkeypatch.setattr(sizes, "volume_sizes", slow)
+    host = test_host()
+    outside = libvirt.open(host.uri)
+    domain = outside.defineXML(
+        "<domain type='test'><name>vm-1</name><memory>1024</memory><vcpu>1</vcpu><os><type>hvm</type></os>"
+        "<devices><disk type='file'><source file='/nfs/a.img'/><target dev='vda'/></disk></devices></domain>"
+    )
+    r = await rig(host, settings=msgspec.structs.replace(FAST, query=0.3))
+    await until(lambda: asked, 10)
+    domain.create()
+    await r.sink.node_is("vm-1", "on")
+    await until(lambda: told(r, "vm-1").cpu != NOT_KNOWN, 10, "what it uses is told meanwhile")
+    assert len(asked) == 1
+    answers.set()
+    await until(lambda: node(r, "vm-1").disks[0].size == 4096, 10, "its size")
+    outside.close()
 
 
 async def test_no_more_domains_are_looked_at_than_the_rate_allows_and_all_get_their_turn(
