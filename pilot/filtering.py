@@ -17,7 +17,7 @@ import fnmatch
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pilot.errors import UsageError
 from pilot.patterns import LINE, LONGEST, compile_pattern
@@ -55,7 +55,12 @@ class SlowFilterError(UsageError):
     title = "Filter"
 
 
-Term = Callable[[Haystack], bool]
+class Term(NamedTuple):
+    """A word that was understood."""
+
+    holds: Callable[[Haystack], bool]
+    quick: bool = True
+    """Whether no row can make it slow."""
 
 
 class Filter:
@@ -64,7 +69,8 @@ class Filter:
     def __init__(self, text: str, terms: Sequence[Term]) -> None:
         self.text = text
         """As it was typed, without spaces around."""
-        self._terms = tuple(terms)
+        self._terms = tuple(term.holds for term in terms)
+        self._quick = all(term.quick for term in terms)
         self._spent = 0.0
         self._begin = float("-inf")
         self._processor = 0.0
@@ -80,6 +86,16 @@ class Filter:
         Raises:
             SlowFilterError: it has computed for longer than BUDGET_SECONDS within WINDOW_SECONDS.
         """
+        return self._holds(row) if self._quick else self._holds_in_time(row)
+
+    def _holds(self, row: Haystack) -> bool:
+        # A loop: all() with a generator costs more than most terms do.
+        for holds in self._terms:  # noqa: SIM110
+            if not holds(row):
+                return False
+        return True
+
+    def _holds_in_time(self, row: Haystack) -> bool:
         begin = time.perf_counter()
         if begin - self._begin > WINDOW_SECONDS:
             self._begin, self._spent, self._processor = begin, 0.0, time.thread_time()
@@ -88,12 +104,7 @@ class Filter:
             raise SlowFilterError(
                 f"the filter '{self.text}' takes too long on these rows", "Use a simpler pattern."
             )
-        # A loop, since all() with a generator costs more than most terms do.
-        result = True
-        for term in self._terms:
-            if not term(row):
-                result = False
-                break
+        result = self._holds(row)
         self._spent += time.perf_counter() - begin
         return result
 
@@ -139,7 +150,8 @@ def _terms(words: Iterator[str], fields: Collection[str]) -> Iterator[Term]:
         elif word in ("!", "-"):
             raise UsageError(f"'{word}' says nothing by itself", "Write !WORD for rows without it.")
         elif word.startswith("!"):
-            yield _negated(_plain_term(word[1:], fields))
+            term = _plain_term(word[1:], fields)
+            yield Term(_negated(term.holds), term.quick)
         else:
             yield _plain_term(word, fields)
 
@@ -162,17 +174,26 @@ def _plain_term(word: str, fields: Collection[str]) -> Term:
             raise UsageError(f"there is no field '{name}'; did you mean {near[0]}?", _known(fields))
     if len(word) <= LONGEST and _LITERAL.fullmatch(word):
         letters = word.lower()
-        return lambda row: letters in row.text
-    search = compile_pattern(word).search
-    return lambda row: search(row.text) is not None
+        return Term(lambda row: letters in row.text)
+    pattern, quick = compile_pattern(word, lowered=True)
+    search = pattern.search
+    return Term(lambda row: search(row.text) is not None, quick)
 
 
 def _matching(name: str, pattern: str) -> Term:
     if not pattern:
         raise UsageError(f"something is to follow '{name}:'", f"For example: {name}:^a|b$")
-    search = compile_pattern(pattern).search
+    compiled, quick = compile_pattern(pattern)
+    search = compiled.search
 
-    return lambda row: any(search(value[:LINE]) is not None for value in row.field(name))
+    def holds(row: Haystack) -> bool:
+        # A loop, as in Filter.
+        for value in row.field(name):  # noqa: SIM110
+            if search(value[:LINE]) is not None:
+                return True
+        return False
+
+    return Term(holds, quick)
 
 
 def _labels(text: str, fields: Collection[str]) -> Iterator[Term]:
@@ -200,7 +221,7 @@ def _equal(name: str, value: str, negated: bool) -> Term:
                 return not negated
         return negated
 
-    return holds
+    return Term(holds)
 
 
 def _fuzzy(letters: str) -> Term:
@@ -212,11 +233,11 @@ def _fuzzy(letters: str) -> Term:
         raise UsageError(f"-f takes {LONGEST} letters at most")
     gaps = "".join(rf"[^{re.escape(letter)}]*+{re.escape(letter)}" for letter in letters)
     match = re.compile(gaps, re.IGNORECASE | re.DOTALL).match
-    return lambda row: match(row.title) is not None
+    return Term(lambda row: match(row.title) is not None)
 
 
-def _negated(term: Term) -> Term:
-    return lambda row: not term(row)
+def _negated(holds: Callable[[Haystack], bool]) -> Callable[[Haystack], bool]:
+    return lambda row: not holds(row)
 
 
 def _known(fields: Collection[str]) -> str:

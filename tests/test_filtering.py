@@ -143,13 +143,25 @@ def test_useful_patterns_are_not_refused() -> None:
 @given(st.text(alphabet="ab*+?()|.[]{}12,^$\\", max_size=12), st.sampled_from(["a", "b", "ab", "aab"]))
 def test_whatever_is_compiled_ends_soon(text: str, unit: str) -> None:
     try:
-        pattern = compile_pattern(text)
+        pattern = compile_pattern(text).pattern
     except UsageError:
         return
     line = (unit * LINE)[:LINE] + "!"
     begin = time.process_time()
     pattern.search(line)
     assert time.process_time() - begin < 1.0
+
+
+@given(
+    st.text(alphabet="aBz09-[]^.*+?|()\\dD_ ", max_size=10),
+    st.text(alphabet="aBz09-_ \n.", max_size=30),
+)
+def test_case_never_matters(text: str, line: str) -> None:
+    try:
+        fast, slow = compile_pattern(text, lowered=True), compile_pattern(text)
+    except UsageError:
+        return
+    assert bool(fast.pattern.search(line.lower())) == bool(slow.pattern.search(line))
 
 
 @given(st.text(max_size=40))

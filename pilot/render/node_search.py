@@ -74,13 +74,18 @@ class NodeHaystacks:
     def __init__(self) -> None:
         self._nodes: dict[str, Node] = {}
         self._texts: dict[str, str] = {}
+        self._one: NodeHaystack | None = None
 
     def of(self, node: Node) -> NodeHaystack:
-        """The node's haystack."""
+        """The node's haystack; good until the next one is asked for."""
         if self._nodes.get(node.id) is not node:
             self._nodes[node.id] = node
             self._texts.pop(node.id, None)
-        return NodeHaystack(node, self._texts)
+        # One object for all: making one takes longer than most filters look at it.
+        if self._one is None:
+            self._one = NodeHaystack(node, self._texts)
+        self._one.node = node
+        return self._one
 
     def forget(self, ids: Iterable[str]) -> None:
         """These nodes are no more."""
