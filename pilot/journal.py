@@ -18,6 +18,9 @@ feed. The bytes of a field are
   where the request was not signed;
 - `prev`: the hash of the record before, in hex; 64 zeros for the first record.
 
+What has no signature has a random `salt` in its `args` instead: to who is told the hash of a record and not
+what it says, the hash must say nothing either, not even that a guess is right.
+
 Ids are 1, 2, 3, … without gaps. So a record cannot be changed, removed or put between others without
 changing the hash of every record after it; that the *last* records were cut off shows in receipts, which
 name the hash of a record and are kept by the users.
@@ -26,6 +29,7 @@ name the hash of a record and are kept by the users.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -38,6 +42,7 @@ FIRST = "0" * 64
 """`prev` of the first record."""
 
 _PREAMBLE = b"rocks-pilot journal 1\n"
+_SALT_BYTES = 16
 _json = msgspec.json.Encoder()
 
 
@@ -88,7 +93,7 @@ class Record(Entry, frozen=True, kw_only=True):
 
     @property
     def args(self) -> dict[str, Any]:
-        """How it was asked for; `selectors` are the targets as the signer wrote them."""
+        """How it was asked for; `selectors` are the targets as they were written, `salt` means nothing."""
         return msgspec.json.decode(self.args_json, type=dict[str, Any])
 
     @property
@@ -127,7 +132,8 @@ def entry(
     signature: bytes = b"",
     intent: int = 0,
 ) -> Entry:
-    """An entry from Python values; `time` in seconds since the epoch."""
+    """An entry from Python values; `time` in seconds since the epoch. Salted if it has no signature."""
+    salt = {} if signature else {"salt": secrets.token_hex(_SALT_BYTES)}
     return Entry(
         time=round(time * 1_000_000),
         kind=kind,
@@ -137,7 +143,7 @@ def entry(
         cluster=_text(cluster),
         verb=_text(verb),
         targets_json=_json.encode([_text(target) for target in targets]).decode(),
-        args_json=_json.encode(dict(args or {})).decode(),
+        args_json=_json.encode({**(args or {}), **salt}).decode(),
         result_json=_json.encode(result).decode(),
         body=body,
         signature=signature,

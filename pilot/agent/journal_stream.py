@@ -26,6 +26,8 @@ GATHER_SECONDS = 0.1
 """The least between two looks at the disk for one reader: what is written meanwhile goes in one page."""
 LOOK_SECONDS = 20.0
 """How long one look at the disk may take, those of others before it included."""
+LINGER_SECONDS = 0.03
+"""After the first word of something new: most verbs have ended by then, and are told with their outcome."""
 _THREADS = 2
 """For all readers together, so that they cannot take the threads that verbs need."""
 _MAX_ASKED = 10_000
@@ -168,3 +170,4 @@ async def _awaken(reader: _Reader, latest: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout_at(latest):
             await reader.wake.wait()
+            await asyncio.sleep(LINGER_SECONDS)

@@ -101,7 +101,8 @@ def _tell(context: Context, link: Link) -> None:
         talk.data([f"           {grant.role} of {where}"])
     power = [verb.removeprefix("power.") for verb in hello.verbs if verb.startswith("power.")]
     if power:
-        talk.data([f"you may    see, watch, console, and power: {', '.join(map(plain, power))}"])
+        journal = "journal, " if "journal.read" in hello.verbs else ""
+        talk.data([f"you may    see, watch, console, {journal}and power: {', '.join(map(plain, power))}"])
     else:
         talk.data(["you may    see and watch, consoles too"])
     default = context.config.sites().default

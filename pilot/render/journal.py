@@ -175,7 +175,10 @@ def details(deed: Deed, names: Mapping[str, str] | None = None) -> list[tuple[st
         ("vouched by", Cell("signature" if record.signature else record.auth)),
         ("cluster", Cell(record.cluster)),
         ("verb", verb_cell(deed)),
-        ("arguments", Cell(_words({k: v for k, v in _args(record).items() if k != "selectors"}))),
+        (
+            "arguments",
+            Cell(_words({k: v for k, v in _args(record).items() if k not in ("selectors", "salt")})),
+        ),
         ("nodes", Cell(" ".join(typed))),
     ]
     for item in results(outcome) if outcome else []:

@@ -28,7 +28,15 @@ from pilot.errors import UsageError
 from pilot.journal import Head
 from pilot.journal_check import Receipt, Report, read_receipts
 from pilot.verbs import Value
-from tests.agent.journals import FINGERPRINT, KEY, append_intent, append_pair, open_database, signed_body
+from tests.agent.journals import (
+    FINGERPRINT,
+    KEY,
+    RESULT,
+    append_intent,
+    append_pair,
+    open_database,
+    signed_body,
+)
 
 HOST_KEY = asyncssh.generate_private_key("ssh-ed25519")
 AIRBOSS = sshsig.fingerprint(HOST_KEY.public_data)
@@ -209,6 +217,15 @@ def test_the_hash_is_as_its_documentation_says(database: Database) -> None:
         field = value if isinstance(value, bytes) else str(value).encode()
         data += str(len(field)).encode() + b":" + field + b"\n"
     assert hashlib.sha256(data).hexdigest() == row["hash"]
+
+
+def test_the_hash_of_what_is_not_signed_tells_nothing_to_who_guesses(database: Database) -> None:
+    one, other = (shared.outcome(9.0, 1, RESULT) for _ in range(2))
+    assert shared.hash_of(one, 2, shared.FIRST) != shared.hash_of(other, 2, shared.FIRST)
+    assert [("salt" in record.args, record.signature != b"") for record in read(database)] == [
+        (False, True),
+        (True, False),
+    ] * 3 + [(True, False)]
 
 
 def test_stock_ssh_keygen_takes_a_stored_request(database: Database, tmp_path: Path) -> None:

@@ -38,7 +38,12 @@ def test_the_site_grant_holds_everywhere_and_the_strongest_counts() -> None:
     assert role_in(grants, "vc2") == "viewer"
     assert role_in([], "vc1") is None
     assert "power.off" in usable_verbs(grants)
-    assert usable_verbs([Grant("vc1", "viewer")]) == ("node.list", "watch", "console.open")
+    assert usable_verbs([Grant("vc1", "viewer")]) == (
+        "node.list",
+        "watch",
+        "console.tail",
+        "console.open",
+    )
 
 
 def test_an_owner_sees_the_own_cluster_and_its_hosts_without_their_address() -> None:
