@@ -24,6 +24,10 @@ PARTS = {
     "echo": "a key's echo on a real VM's console",
     "journal": "records made durable",
     "demo": "the demo's second start",
+    "engine": "the terminal engine of console tabs",
+    "rows": "the table of nodes: filled, sorted, filtered, and keys while rows change",
+    "terminal": "a guest that floods its console in the app",
+    "cockpit": "the full-screen app: starts, 10,000 nodes, keys, at rest",
 }
 
 

@@ -33,9 +33,11 @@ READY_SECONDS = 20.0
 class Pty:
     """A program on a terminal of its own."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], rows: int = 24, columns: int = 80
+    ) -> None:
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         try:
             self._process = subprocess.Popen(
                 command,
@@ -51,6 +53,11 @@ class Pty:
         self.seen = bytearray()
         self.last = b""
         """The end of what the program has said."""
+
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._process.pid
 
     def type(self, data: bytes) -> None:
         """Send keys."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-Unit = Literal["ms", "s", "records/s", "times", "keys", ""]
+Unit = Literal["ms", "s", "records/s", "MB/s", "times", "keys", "%", ""]
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -13,13 +13,14 @@ from pilot import app_config, going, themes
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
 from pilot.records import Node
-from pilot.screens import acting
+from pilot.screens import acting, leaving
 from pilot.screens.activity import ActivityScreen
 from pilot.screens.base import GoneTo, PilotScreen, TabChosen
 from pilot.screens.journal import JournalScreen
 from pilot.screens.nodes import NodesScreen
 from pilot.screens.questions import StoppedScreen
 from pilot.verbs import BY_ID
+from pilot.widgets.confirm import ConfirmScreen
 
 AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
     "nodes": NodesScreen,
@@ -46,7 +47,7 @@ class PilotApp(App[int], inherit_bindings=False):
             self.register_theme(theme)
         self.theme = app_config.theme_for(cockpit.settings.theme)
         self.set_keymap(cockpit.settings.keys)
-        self._consoles = 0
+        self._consoles: Consoles | None = None
         self._explained: PilotError | None = None
 
     def on_mount(self) -> None:
@@ -71,13 +72,23 @@ class PilotApp(App[int], inherit_bindings=False):
         if choice == "retry":
             self.cockpit.desk.live.retry()
         elif choice == "quit":
-            self.exit(0)
+            self.call_later(self.action_quit)
         elif choice == "sites" and isinstance(self.screen, PilotScreen):
             self.screen.action_sites()
 
     async def action_quit(self) -> None:
-        """Leave."""
-        self.exit(0)
+        """Leave, once it is clear that nothing is given up by accident."""
+        question = leaving.question(self.cockpit.desks())
+        if question is None:
+            self.exit(0)
+        else:
+            self.push_screen(ConfirmScreen(question), lambda yes: self.exit(0) if yes else None)
+
+    async def on_unmount(self) -> None:
+        """What is held is not sent, and all links end."""
+        for desk in self.cockpit.desks():
+            await desk.activities.close()
+        await self.cockpit.sites.close()
 
     # --- where to ---------------------------------------------------------------------------------
 
@@ -111,7 +122,7 @@ class PilotApp(App[int], inherit_bindings=False):
     def _command(self, command: going.Command) -> None:
         word = command.words[0] if command.words else ""
         if command.name == "quit":
-            self.exit(0)
+            self.call_later(self.action_quit)
         elif command.name == "help" and isinstance(self.screen, PilotScreen):
             self.screen.action_help()
         elif command.name == "cluster":
@@ -170,8 +181,17 @@ class PilotApp(App[int], inherit_bindings=False):
         for node in event.nodes:
             self._open_console(node, event.mode)
 
-    def _open_console(self, node: Node, mode: str) -> None:
-        raise NotImplementedError
+    def _open_console(self, node: Node, mode: Mode) -> None:
+        if self._consoles is None:
+            from pilot.screens.consoles import Consoles  # the terminal engine comes with it
+
+            self._consoles = Consoles(self, self.cockpit)
+        self._consoles.open(self.cockpit.desk, node, mode)
+
+    def on_tab_closed(self, event: TabClosed) -> None:
+        """A tab that the user opened is not wanted any more."""
+        if self._consoles is not None:
+            self._consoles.close(event.mode)
 
     # --- keys -------------------------------------------------------------------------------------
 
