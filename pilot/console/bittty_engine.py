@@ -6,7 +6,6 @@ Importing this takes a while: import it when a console opens.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
@@ -173,7 +172,7 @@ class BitttyEngine:
             return Kept("", None, (), (), False)
         return Kept.of(page.grid[row], page.wrapped_lines[row], BLANK)
 
-    def _scrolled_off(self, cells: Sequence[Cell], wrapped: bool) -> None:
+    def _scrolled_off(self, cells: list[Cell], wrapped: bool) -> None:
         self._lines.append(Kept.of(cells, wrapped, BLANK))
 
     def _happened(self, event: object) -> None:
@@ -183,7 +182,7 @@ class BitttyEngine:
             event, RowsScrolledOff
         ):  # Only when lines are wrapped anew: see the board's own scrolling.
             for line in event.lines:
-                self._scrolled_off(line.cells, line.wrapped)
+                self._scrolled_off(list(line.cells), line.wrapped)
 
     def _make_room(self, rows: int) -> None:
         """Before the screen gets lower: blank lines below the cursor go first, then those at the top."""

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import repeat
 from typing import Any
 
 from bittty.video import CONTINUATION, WideHead
 from wcwidth import wcwidth
 
-from pilot.console.bittty_edits import blank_of
+from pilot.console.bittty_edits import BLANK, PLAIN, blank_of
 
 ScrolledOff = Callable[[list[Any], bool], None]
 """Told of a row that leaves the top of the normal screen: its cells, and whether its line goes on."""
 
 _ACCENTS = 4
 """Characters without a width that a cell takes besides its own."""
+
+
+_TABLES = 256
+_TABLE = 512
+
+
+class _Cells(dict[str, Any]):
+    """The cells of a style, each made once: most of what a guest prints it has printed before."""
+
+    def __init__(self, style: Any) -> None:
+        super().__init__({BLANK[1]: BLANK} if style is PLAIN else {})
+        self.style = style
+
+    def __missing__(self, character: str) -> Any:
+        cell = (self.style, character)
+        if len(self) < _TABLE:
+            self[character] = cell
+        return cell
 
 
 class Printing:
@@ -31,6 +48,7 @@ class Printing:
         self._translate = board.charset.translate
         self._write = board.blitter.write_text
         self._scrolled_off = scrolled_off
+        self._cells: dict[int, _Cells] = {}
 
     def install(self, registry: dict[str, Any]) -> None:
         """Take the place of the board's own."""
@@ -56,6 +74,8 @@ class Printing:
             return
         blitter, cursor, style = self._blitter, self._cursor, self._style.current
         width = blitter.width
+        known = self._cells.get(id(style))
+        table = known.__getitem__ if known is not None and known.style is style else self._table(style)
         while printed:
             left = cursor.x
             if left >= width:
@@ -74,13 +94,19 @@ class Printing:
             if cells[left][1] == CONTINUATION or (right < width and cells[right][1] == CONTINUATION):
                 page.set(left, row, chunk, style)
             else:
-                cells[left:right] = zip(repeat(style), chunk)
+                cells[left:right] = map(table, chunk)
                 page.row_gen[row] = page.generation
             cursor.x = right
             if right == width:
                 cursor.mark_pending_wrap((0, width))
             printed = printed[len(chunk) :]
         blitter.last_printed_char = text[-1]
+
+    def _table(self, style: Any) -> Callable[[str], Any]:
+        if len(self._cells) >= _TABLES:
+            self._cells.clear()
+        self._cells[id(style)] = cells = _Cells(style)
+        return cells.__getitem__
 
     def line_feed(self, is_wrapped: bool = False, print_trigger: str | None = None) -> None:
         """One row down, scrolling at the bottom of the region; `print_trigger` is for bittty's printers."""

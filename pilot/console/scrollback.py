@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -11,6 +10,8 @@ Cell = tuple[Any, str]
 """A style of the emulator and what stands in the cell: one character with its accents, or "" in the second
 cell of a wide one."""
 
+_STRIDE = 16
+"""Cells that are compared at once."""
 _STYLE_COST = 400
 """Bytes that a change of style is reckoned at: what it takes if no other cell looks the same."""
 
@@ -27,21 +28,17 @@ class Kept(NamedTuple):
     wrapped: bool
 
     @classmethod
-    def of(cls, row: Sequence[Cell], wrapped: bool, blank: Cell) -> Kept:
+    def of(cls, row: list[Cell], wrapped: bool, blank: Cell) -> Kept:
         """A row of the screen; its trailing blanks are left out unless the line goes on in the next."""
-        if row and row[0][1] == " " and row.count(row[0]) == len(row):
-            # Worth a look: a guest can scroll blank lines in for next to nothing.
-            plain = row[0] == blank and not wrapped
-            return _EMPTY if plain else cls(" " * len(row), None, (row[0][0],), (len(row),), wrapped)
-        looks, texts = _columns(row)
-        text = "".join(texts)
-        if not wrapped:
-            end = content_end(row, text, blank)
-            if end < len(row):
-                looks, texts = looks[:end], texts[:end]
-                text = "".join(texts)
-        if not texts:
+        end = len(row) if wrapped else content_end(row, blank)
+        if not end:
             return _EMPTY_WRAPPED if wrapped else _EMPTY
+        first = row[0]
+        if first[1] == " " and row == [first] * len(row):
+            # Worth a look: a guest can scroll blank lines in for next to nothing.
+            return cls(" " * end, None, (first[0],), (end,), wrapped)
+        looks, texts = zip(*(row if end == len(row) else row[:end]), strict=True)
+        text = "".join(texts)
         shape = None
         if not text.isascii() and (len(text) != len(texts) or "" in texts):
             shape = bytes(min(len(character), 255) for character in texts)
@@ -88,17 +85,13 @@ _EMPTY = Kept("", None, (), (), False)
 _EMPTY_WRAPPED = Kept("", None, (), (), True)
 
 
-def _columns(row: Sequence[Cell]) -> tuple[tuple[Any, ...], tuple[str, ...]]:
-    return tuple(zip(*row, strict=False)) if row else ((), ())  # type: ignore[return-value]
-
-
-def content_end(row: Sequence[Cell], text: str, blank: Cell) -> int:
+def content_end(row: list[Cell], blank: Cell) -> int:
     """Where the trailing cells begin that are as if nothing had ever been written there."""
     end = len(row)
-    start = end - (len(text) - len(text.rstrip(" ")))
-    if row[start:].count(blank) == end - start:
-        return start
-    while end > start and row[end - 1] == blank:
+    blanks = [blank] * _STRIDE
+    while end >= _STRIDE and row[end - _STRIDE : end] == blanks:
+        end -= _STRIDE
+    while end and row[end - 1] == blank:
         end -= 1
     return end
 
