@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sqlite3
 import sys
 import time
@@ -483,3 +484,40 @@ async def test_pilot_journal_shows_and_checks(site: Site) -> None:
     code, out, err = await pilot(site.bob, site, "journal")
     assert (code, out) == (0, "")
     assert "nothing in the journal of vc2" in err
+
+
+async def test_pilot_journal_follows_through_a_restart_of_airboss(site: Site, ada: Link) -> None:
+    await ada.call("power.on", "vc1", ["first"])
+    address = ("--site", f"127.0.0.1:{site.airboss.port}", "--key", str(site.ada.key), "--accept-new")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pilot.cli", "journal", "--follow", *address),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=site.ada.environment,
+    )
+    assert process.stdout is not None
+    out = process.stdout
+
+    async def line_with(word: bytes) -> str:
+        async with asyncio.timeout(20):
+            while word not in (line := await out.readline()):
+                assert line, "it has ended"
+        return line.decode()
+
+    try:
+        assert "✕ refused" in await line_with(b"first")
+        await ada.call("power.off", "vc1", ["second"])
+        assert "ada  power.off  second" in await line_with(b"second")
+        await site.airboss.stop()
+        await site.airboss.start()
+        async with await site.ada.link() as again:
+            await again.call("power.reset", "vc1", ["third"])
+        assert "ada  power.reset  third" in await line_with(b"third")
+    finally:
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(10):
+            rest, err = await process.communicate()
+    assert process.returncode == 130
+    assert b"first" not in rest, "nothing is told twice"
+    assert b"connected again" in err
