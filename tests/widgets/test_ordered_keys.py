@@ -1,0 +1,99 @@
+"""Keys that come faster than they are handled."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from pilot.widgets.ordered_keys import OrderedKeys
+from tests.support.waiting import until
+
+
+class _Menu(ModalScreen[str]):
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        self.dismiss(event.key)
+
+
+class _App(OrderedKeys[None], inherit_bindings=False):
+    AUTO_FOCUS = ""
+    BINDINGS = [
+        Binding("colon", "line"),
+        Binding("p", "menu"),
+        Binding("x", "command('x')"),
+        Binding("o", "command('o')"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commands: list[str] = []
+        self.chosen: list[str | None] = []
+
+    def compose(self) -> ComposeResult:
+        yield Input()
+
+    def action_line(self) -> None:
+        self.query_one(Input).focus()
+
+    def action_menu(self) -> None:
+        self.push_screen(_Menu(), self.chosen.append)
+
+    def action_command(self, name: str) -> None:
+        self.commands.append(name)
+
+
+def _burst(app: _App, keys: str) -> None:
+    """All at once, as a terminal's driver does with what is typed ahead."""
+    for character in keys:
+        key = {":": "colon"}.get(character, character)
+        event = events.Key(key, character)
+        event.set_sender(app)
+        app.post_message(event)
+
+
+async def test_what_is_typed_behind_a_colon_is_on_the_line_and_no_command() -> None:
+    app = _App()
+    async with app.run_test():
+        _burst(app, ":xoxo")
+        await until(lambda: app.query_one(Input).value == "xoxo")
+        assert app.commands == []
+
+
+async def test_the_second_key_is_the_menus() -> None:
+    app = _App()
+    async with app.run_test():
+        _burst(app, "poxpx")
+        await until(lambda: app.chosen == ["o", "x"])
+        assert app.commands == ["x"]
+
+
+async def test_keys_keep_their_order_by_the_hundred() -> None:
+    app = _App()
+    async with app.run_test():
+        typed = "xo" * 150
+        _burst(app, typed)
+        await until(lambda: len(app.commands) == len(typed), deadline=30)
+        assert "".join(app.commands) == typed
+
+
+async def test_a_paste_waits_its_turn() -> None:
+    app = _App()
+    async with app.run_test():
+        _burst(app, ":")
+        app.post_message(events.Paste("pasted"))
+        await until(lambda: app.query_one(Input).value == "pasted")
+
+
+async def test_a_widget_that_is_busy_holds_keys_up_for_a_while_only() -> None:
+    app = _App()
+    async with app.run_test():
+        # Its key never comes back: the widget was taken away while it had the key.
+        app.query_one(Input).focus()
+        await until(lambda: app.focused is not None)
+        _burst(app, "a")
+        await app.query_one(Input).remove()
+        _burst(app, "x")
+        await until(lambda: app.commands == ["x"])
