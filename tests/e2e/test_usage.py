@@ -21,7 +21,7 @@ from pilot.records import Node
 from pilot.store import Store
 from tests.e2e.conftest import MakeSite, Site
 from tests.e2e.test_flight import act, nodes_of, read
-from tests.support.vms import Vm
+from tests.support.vms import Share, Vm
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -85,15 +85,19 @@ async def test_a_busy_loop_shows_an_idle_guest_does_not_and_a_hung_one_is_not_kn
 ) -> None:
     watch = Watch(ada)
     await act(ada, "on", "compute-0-0", "compute-0-1")
+    share, others = (Share(vm.qemu_pid) for vm in site.vms)
     busy, idle = await read(ada, "compute-0-0"), await read(ada, "compute-0-1")
     await busy.log_in()
     await idle.expect(b"login: ")
+
+    def idles(name: str) -> bool:
+        load, other = watch.load(name), watch.load("compute-0-0")
+        return load is not None and load < 30 and (other is None or load < other)
+
     await until(lambda: (watch.load("compute-0-1") or 0) < 30, 60, "the idle one comes to rest")
     busy.stream.type(b"while :; do :; done\r")
-    await until(lambda: (watch.load("compute-0-0") or 0) > 50, 60, "the busy loop shows")
-    await until(
-        lambda: (load := watch.load("compute-0-1")) is not None and load < 50, 30, "the other is idle"
-    )
+    await until(lambda: share.shown_by(watch.load("compute-0-0")), 60, "the busy loop shows")
+    await until(lambda: share.shown_by(watch.load("compute-0-0")) and idles("compute-0-1"), 60, "both show")
     node = watch.node("compute-0-0")
     await until(lambda: watch.history.memory(node.id) > 10_000, 10, "its memory")
     await until(lambda: watch.node("compute-0-0").disks[0].size > 0, 10, "the size of its disk")
@@ -115,12 +119,12 @@ async def test_a_busy_loop_shows_an_idle_guest_does_not_and_a_hung_one_is_not_kn
         idle.stream.type(b"pilot\r")
         await idle.expect(b"# ")
         idle.stream.type(b"while :; do :; done\r")
-        await until(lambda: (watch.load("compute-0-1") or 0) > 50, 60, "its neighbour's load shows meanwhile")
+        await until(lambda: others.shown_by(watch.load("compute-0-1")), 60, "its neighbour's load shows")
         assert watch.load("compute-0-0") is None
         assert watch.frames > frames
     finally:
         os.kill(site.vms[0].qemu_pid, signal.SIGCONT)
-    await until(lambda: (watch.load("compute-0-0") or 0) > 50, 60, "it is busy still")
+    await until(lambda: share.shown_by(watch.load("compute-0-0")), 60, "it is busy still")
     await busy.close()
     await idle.close()
     await watch.close()
@@ -172,27 +176,23 @@ class _Reading(asyncssh.SSHClientSession[bytes]):
 
 
 @pytest.mark.parametrize("kind", [_Deaf, _Reading])
-async def test_a_flood_of_pings_slows_nobody(
+async def test_a_flood_of_pings_is_held_back_and_others_are_served(
     site: Site, ada: Link, kind: type[asyncssh.SSHClientSession[bytes]]
 ) -> None:
+    """airboss reads no more pings than it answers: where nobody takes the answers, the rest stays outside."""
     async with await site.bob.link() as link:
         chan, _ = await link._connection.create_session(kind, subsystem=wire.SUBSYSTEM, encoding=None)
         _, request = await link._signed("watch", "vc2", (), {})
         chan.write(wire.encode(request))
         ping = wire.encode(wire.Ping(7)) * 1000
-        held_back, slowest = False, 0.0
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
-            if chan.get_write_buffer_size() < 1024 * 1024:
-                chan.write(ping)
-            else:
-                held_back = True
-            began = time.monotonic()
-            await nodes_of(ada)
-            slowest = max(slowest, time.monotonic() - began)
-        # airboss reads no more of them than it answers: the rest stays with who sent it.
-        assert held_back or kind is _Reading
-        assert slowest < 1
+        held_back, lists = 0, 0
+        async with asyncio.timeout(60):
+            while lists < 100 or (kind is _Deaf and not held_back):
+                if chan.get_write_buffer_size() < 1024 * 1024:
+                    chan.write(ping)
+                else:
+                    held_back += 1
+                lists += bool(await nodes_of(ada))
         chan.close()
     channel = await watching(ada)
     channel.send(wire.Ping(5))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import termios
+import time
 import tty
+from pathlib import Path
 from types import TracebackType
 from xml.etree import ElementTree as ET
 
@@ -14,6 +16,33 @@ import libvirt
 from pilot.demo.domains import NodePlan, domain_xml
 from pilot.demo.guest import Guest
 from pilot.demo.hypervisor import PrivateHost
+
+
+class Share:
+    """How much of one processor a process gets, by the kernel's own count: tests run side by side."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._before = (time.monotonic(), self._ticks())
+        self._percent = 0.0
+
+    def percent(self) -> float:
+        """Over the last second or so."""
+        at, ticks = self._before
+        now = time.monotonic()
+        if now - at >= 1:
+            used = (self._ticks() - ticks) / os.sysconf("SC_CLK_TCK")
+            self._percent, self._before = 100 * used / (now - at), (now, self._ticks())
+        return self._percent
+
+    def shown_by(self, percent: int | None) -> bool:
+        """Whether this is what a busy process uses: over a half, or most of what the kernel lets it have."""
+        has = self.percent()
+        return percent is not None and percent <= 100 and has > 5 and percent > min(50, 0.7 * has)
+
+    def _ticks(self) -> int:
+        fields = Path(f"/proc/{self._pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
 
 
 class Vm:
