@@ -278,4 +278,5 @@ def _colour(colour: Any) -> Colour:
 
 
 def _size(columns: int, rows: int) -> tuple[int, int]:
-    return max(1, min(columns, MAX_COLUMNS)), max(1, min(rows, MAX_ROWS))
+    # Two columns, since a wide character has no place in one.
+    return max(2, min(columns, MAX_COLUMNS)), max(1, min(rows, MAX_ROWS))
