@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from textual.app import App
+from rich.segment import Segments
+from rich.traceback import Traceback
+from textual.app import App, UnknownModeError
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.screen import Screen
 
-from pilot import app_config, going, themes
+from pilot import app_config, ending, going, keymap, themes
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
+from pilot.live.opening import Mode
 from pilot.records import Node
 from pilot.screens import acting, leaving
 from pilot.screens.activity import ActivityScreen
 from pilot.screens.base import GoneTo, PilotScreen, TabChosen
+from pilot.screens.filtered import FilteredScreen
 from pilot.screens.journal import JournalScreen
 from pilot.screens.nodes import NodesScreen
 from pilot.screens.questions import StoppedScreen
 from pilot.verbs import BY_ID
 from pilot.widgets.confirm import ConfirmScreen
+
+if TYPE_CHECKING:
+    from pilot.screens.consoles import Consoles
+
+_log = logging.getLogger(__name__)
 
 AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
     "nodes": NodesScreen,
@@ -46,13 +59,18 @@ class PilotApp(App[int], inherit_bindings=False):
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = app_config.theme_for(cockpit.settings.theme)
-        self.set_keymap(cockpit.settings.keys)
+        keys = keymap.read(cockpit.settings.keys)
+        self.set_keymap(keys.keymap)
+        if keys.lost:
+            cockpit.flash(f"app.toml, keys: {keys.lost}", "busy", 20)
         self._consoles: Consoles | None = None
         self._explained: PilotError | None = None
 
     def on_mount(self) -> None:
         """Connect once the first frame is on the screen."""
         self.cockpit.changed.listen(self._look)
+        if not self.is_headless:
+            ending.on_signals(self.exit)
         self.call_after_refresh(self._connect)
 
     def _connect(self) -> None:
@@ -92,34 +110,37 @@ class PilotApp(App[int], inherit_bindings=False):
 
     # --- where to ---------------------------------------------------------------------------------
 
-    def on_tab_chosen(self, event: TabChosen) -> None:
-        """Show the tab."""
-        self.switch_mode(event.mode)
+    async def _show(self, mode: str) -> Screen[Any]:
+        """Show an area or a tab, if it is still there; what is below all dialogs then."""
+        with suppress(UnknownModeError):
+            await self.switch_mode(mode)
+        return self.screen_stack[0]
 
-    def on_gone_to(self, event: GoneTo) -> None:
+    async def on_tab_chosen(self, event: TabChosen) -> None:
+        """Show the tab."""
+        await self._show(event.mode)
+
+    async def on_gone_to(self, event: GoneTo) -> None:
         """Follow the `:` line."""
         destination = event.destination
         if isinstance(destination, going.Area):
-            self.switch_mode(destination.mode)
-            if destination.filter is not None:
-                self.call_later(self._on_nodes, NodesScreen.set_filter, destination.filter)
+            screen = await self._show(destination.mode)
+            if destination.filter is not None and isinstance(screen, FilteredScreen):
+                screen.try_filter(destination.filter)
         elif isinstance(destination, going.Spot):
-            self.switch_mode("nodes")
-            self.call_later(self._on_nodes, NodesScreen.show_node, destination.node)
+            screen = await self._show("nodes")
+            if isinstance(screen, NodesScreen):
+                screen.show_node(destination.node)
         elif isinstance(destination, going.Asked):
             nodes = destination.nodes if destination.nodes is not None else self._targets()
             self.post_message(acting.VerbChosen(destination.verb, nodes))
         else:
-            self._command(destination)
+            await self._command(destination)
 
     def _targets(self) -> Sequence[Node]:
         return self.screen.targets() if isinstance(self.screen, PilotScreen) else ()
 
-    def _on_nodes(self, method: object, argument: str) -> None:
-        if isinstance(self.screen, NodesScreen) and callable(method):
-            method(self.screen, argument)
-
-    def _command(self, command: going.Command) -> None:
+    async def _command(self, command: going.Command) -> None:
         word = command.words[0] if command.words else ""
         if command.name == "quit":
             self.call_later(self.action_quit)
@@ -128,16 +149,13 @@ class PilotApp(App[int], inherit_bindings=False):
         elif command.name == "cluster":
             self._look_at(word)
         elif command.name == "site":
-            self._go_to_site(word)
+            await self._go_to_site(word)
         elif command.name == "theme":
             self._use_theme(word)
         elif command.name == "filter":
-            self.switch_mode("nodes")
-            self.call_later(self._filter, command.words)
-
-    def _filter(self, words: tuple[str, ...]) -> None:
-        if isinstance(self.screen, NodesScreen):
-            self.screen.use_filter(words)
+            screen = await self._show("nodes")
+            if isinstance(screen, NodesScreen):
+                screen.use_filter(command.words)
 
     def _look_at(self, cluster: str) -> None:
         known = self.cockpit.desk.live.clusters()
@@ -147,7 +165,7 @@ class PilotApp(App[int], inherit_bindings=False):
             return
         self.cockpit.look_at(cluster)
 
-    def _go_to_site(self, name: str) -> None:
+    async def _go_to_site(self, name: str) -> None:
         if not name and isinstance(self.screen, PilotScreen):
             self.screen.action_sites()
             return
@@ -156,7 +174,7 @@ class PilotApp(App[int], inherit_bindings=False):
         except PilotError as error:
             self.cockpit.flash_error(error)
             return
-        self.switch_mode("nodes")
+        await self._show("nodes")
 
     def _use_theme(self, name: str) -> None:
         if name not in themes.NAMES:
@@ -188,7 +206,7 @@ class PilotApp(App[int], inherit_bindings=False):
             self._consoles = Consoles(self, self.cockpit)
         self._consoles.open(self.cockpit.desk, node, mode)
 
-    def on_tab_closed(self, event: TabClosed) -> None:
+    def on_tab_closed(self, event: acting.TabClosed) -> None:
         """A tab that the user opened is not wanted any more."""
         if self._consoles is not None:
             self._consoles.close(event.mode)
@@ -196,6 +214,16 @@ class PilotApp(App[int], inherit_bindings=False):
     # --- keys -------------------------------------------------------------------------------------
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """A key of the user's keymap takes the place of another action's: say it once."""
-        names = ", ".join(sorted(binding.id or binding.action for binding in clashed_bindings))
-        self.cockpit.flash(f"app.toml, [keys]: these have lost their key to another action: {names}", "busy")
+        """It was said when the keymap was read."""
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _handle_exception(self, error: Exception) -> None:
+        _log.error("pilot made a mistake", exc_info=error)
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        # As Textual does it, but without the values of variables: a passphrase may be among them.
+        traceback = Traceback(show_locals=False, width=None)
+        self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
+        self._close_messages_no_wait()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from pilot.commands.context import config_of
-from pilot.errors import UsageError
+from pilot.errors import Exit, UsageError
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     config = config_of(args)
     site = config.find(args.site)
     # With these comes Textual: only the app pays for it.
-    from pilot import app_config
+    from pilot import app_config, ending
     from pilot.app import PilotApp
     from pilot.live.cockpit import Cockpit
     from pilot.live.connecting import Connecting
@@ -31,9 +32,16 @@ def run(args: argparse.Namespace) -> int:
     from pilot.screens.questions import AppAsker
 
     settings = app_config.load(config)
+    log = ending.keep_log(config)
+    if args.no_color:
+        os.environ["NO_COLOR"] = "1"
     connecting = Connecting(config, key=args.key, call_seconds=args.timeout)
     sites = LiveSites(config, connecting.to, first=site)
     cockpit = Cockpit(config, settings, sites, scope=args.cluster or "", readonly=args.readonly)
     app = PilotApp(cockpit)
-    connecting.asker = AppAsker(app)
-    return app.run(mouse=settings.mouse) or 0
+    connecting.asker = AppAsker(app, accept_new=args.accept_new)
+    code = app.run(mouse=settings.mouse)
+    if code is None and app.return_code:
+        sys.stderr.write(f"pilot made a mistake, and had to end. Please report it; {log} has it too.\n")
+        return Exit.FAILED
+    return code or 0

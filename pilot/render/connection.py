@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from pilot.errors import PilotError
@@ -40,6 +41,7 @@ class Seen(Protocol):
     @property
     def next_attempt(self) -> float | None: ...
     def role_in(self, cluster: str) -> Role | None: ...
+    def clusters(self) -> Sequence[str]: ...
 
 
 def title(live: Seen, scope: str, readonly: bool, now: float) -> tuple[list[Cell], list[Cell]]:
@@ -49,7 +51,7 @@ def title(live: Seen, scope: str, readonly: bool, now: float) -> tuple[list[Cell
     left = [
         Cell(f"{glyph} ", tone),
         Cell(live.name, "strong"),
-        Cell(f"   {scope or 'all your clusters'}"),
+        Cell(f"   {scope or _whole_scope(live)}"),
     ]
     if role is not None:
         left.append(Cell(f" · {role}", "dim"))
@@ -64,6 +66,13 @@ def title(live: Seen, scope: str, readonly: bool, now: float) -> tuple[list[Cell
         right.append(Cell(live.state, tone))
     right.append(Cell(f"   {clock(now)}", "dim"))
     return left, right
+
+
+def _whole_scope(live: Seen) -> str:
+    if not live.principal:
+        return ""
+    clusters = live.clusters()
+    return clusters[0] if len(clusters) == 1 else "all your clusters"
 
 
 def light(live: Seen, now: float) -> list[Cell] | None:

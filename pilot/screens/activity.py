@@ -162,7 +162,6 @@ class ActivityScreen(PilotScreen):
 
     def on_mount(self) -> None:
         """The list has the keys."""
-        super().on_mount()
         self.query_one(ActivityPane).focus()
 
     def show_frame(self) -> None:

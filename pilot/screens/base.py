@@ -32,6 +32,10 @@ NEWS_SECONDS = 20.0
 """For how long the end of what was asked stays on the flash line."""
 
 
+_CLOCK_FROM = 60
+"""From so many columns on, the title line has room for the time of day."""
+
+
 class GoneTo(Message):
     """The `:` line, a key or a click leads somewhere."""
 
@@ -130,7 +134,7 @@ class PilotScreen(Screen[None]):
         cockpit, desk = self.cockpit, self.cockpit.desk
         now = cockpit.clock()
         left, right = title(desk.live, desk.scope, cockpit.readonly, now)
-        self.query_one("#title", CellLine).show(left, right)
+        self.query_one("#title", CellLine).show(left, right if self.size.width >= _CLOCK_FROM else right[:1])
         self.query_one(TabStrip).show(self.tabs(), self.MODE or self.app.current_mode)
         flash = cockpit.flashed()
         if (trouble := light(desk.live, now)) is not None:

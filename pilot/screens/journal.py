@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 
 from textual import on, work
 from textual.binding import Binding
@@ -11,18 +10,17 @@ from textual.containers import Container, VerticalScroll
 from textual.widget import Widget
 
 from pilot import filtering
-from pilot.errors import PilotError, UsageError
+from pilot.errors import PilotError
 from pilot.journal import Deed
 from pilot.live.cockpit import Cockpit, Desk
 from pilot.live.journal import JournalView
 from pilot.render import journal as cells
 from pilot.render.journal_search import JOURNAL_FIELDS, DeedHaystack
 from pilot.render.table import Cell
-from pilot.screens.base import PilotScreen
+from pilot.screens.filtered import FilteredScreen
 from pilot.screens.verified import VerifiedScreen
 from pilot.widgets.cell_line import CellLine
 from pilot.widgets.lines import Lines
-from pilot.widgets.prompt import Prompt
 from pilot.widgets.table import CursorMoved, RowOpened, SortChanged, TableColumn, VirtualTable
 
 _LABEL = 12
@@ -30,7 +28,7 @@ _OLDER_BELOW = 20
 """When the cursor is so near the oldest record that is here, more of the past is read."""
 
 
-class JournalScreen(PilotScreen):
+class JournalScreen(FilteredScreen):
     """The records of one cluster; of the whole site for its admins."""
 
     MODE = "journal"
@@ -47,7 +45,6 @@ class JournalScreen(PilotScreen):
         self._desk: Desk | None = None
         self._view: JournalView | None = None
         self._shown: dict[str, Deed] = {}
-        self._filter_text = ""
         self._checking = ""
 
     def body(self) -> Iterable[Widget]:
@@ -110,13 +107,8 @@ class JournalScreen(PilotScreen):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        super().on_mount()
         self.table.focus()
         self._look()
-
-    def focus_body(self) -> None:
-        """The table has the keys."""
-        self.table.focus()
 
     def crumbs(self) -> Sequence[Cell]:
         """Whose journal it is."""
@@ -142,7 +134,7 @@ class JournalScreen(PilotScreen):
             self._shown = {}
             self.table.replace(())
             self._follow(self._view)
-        self._draw_filter()
+        self.draw_filter()
 
     def _cluster(self, desk: Desk) -> str | None:
         """The cluster whose journal it is: the scope; else all for an admin, or the first of one's own."""
@@ -175,7 +167,7 @@ class JournalScreen(PilotScreen):
         self.table.empty_text = self._empty(view)
         self.table.apply(changed, gone)
         self.table.refresh()
-        self._draw_filter()
+        self.draw_filter()
         self._draw_details()
 
     def _empty(self, view: JournalView) -> str:
@@ -187,7 +179,8 @@ class JournalScreen(PilotScreen):
 
     # --- filter, details --------------------------------------------------------------------------
 
-    def _draw_filter(self) -> None:
+    def draw_filter(self) -> None:
+        """The filter, how many records pass it, and how the reading goes."""
         table, view = self.table, self._view
         shown, total = len(table.shown), table.total
         left = [Cell("/ ", "dim"), Cell(self._filter_text)] if self._filter_text else [Cell("")]
@@ -203,37 +196,11 @@ class JournalScreen(PilotScreen):
         right.append(Cell(f"{counts} record{'s' if total != 1 else ''}{older}", "dim"))
         self.query_one("#journal-filter", CellLine).show(left, right)
 
-    def set_filter(self, text: str) -> None:
-        """Show the records that fit only.
-
-        Raises:
-            UsageError: the filter is not understood; the one before stays.
-        """
+    def parse_filter(self, text: str) -> tuple[filtering.Filter, Callable[[Deed], bool]]:
+        """Over what is recorded of a request."""
         parsed = filtering.parse(text, JOURNAL_FIELDS)
         names = self._view.names if self._view is not None else {}
-        self.table.filter(None if parsed.empty else lambda deed: parsed.matches(DeedHaystack(deed, names)))
-        self._filter_text = parsed.text
-        self._draw_filter()
-
-    def action_filter(self) -> None:
-        """Open the `/` line."""
-        self.query_one(Prompt).ask("/", self._filter_text)
-
-    @on(Prompt.Changed)
-    def _filter_typed(self, event: Prompt.Changed) -> None:
-        if event.sign != "/":
-            return
-        try:
-            self.set_filter(event.text)
-            self.query_one(Prompt).note(f"{len(self.table.shown)} of {self.table.total}")
-        except UsageError as error:
-            self.query_one(Prompt).note(f"{error.message}. {error.hint}", bad=True)
-
-    @on(Prompt.Cancelled)
-    def _filter_cancelled(self, event: Prompt.Cancelled) -> None:
-        if event.sign == "/":
-            with suppress(UsageError):
-                self.set_filter(event.text)
+        return parsed, lambda deed: parsed.matches(DeedHaystack(deed, names))
 
     @on(CursorMoved)
     def _cursor_moved(self) -> None:
@@ -245,7 +212,7 @@ class JournalScreen(PilotScreen):
 
     @on(SortChanged)
     def _sorted(self) -> None:
-        self._draw_filter()
+        self.draw_filter()
 
     def _draw_details(self) -> None:
         deed, view = self.table.cursor_row, self._view
@@ -306,10 +273,10 @@ class JournalScreen(PilotScreen):
 
         def progress(done: int, total: int) -> None:
             self._checking = f"checking {done} of {total}"
-            self._draw_filter()
+            self.draw_filter()
 
         self._checking = "checking …"
-        self._draw_filter()
+        self.draw_filter()
         try:
             found = await view.verify({hello.airboss}, self.cockpit.config.receipts, progress)
         except PilotError as error:
@@ -319,4 +286,4 @@ class JournalScreen(PilotScreen):
             self.app.push_screen(VerifiedScreen(lines, ok=found.ok))
         finally:
             self._checking = ""
-            self._draw_filter()
+            self.draw_filter()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 
 from textual import on, work
 from textual.binding import Binding
@@ -11,20 +11,28 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from pilot import filtering
-from pilot.errors import PilotError, UsageError
+from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit, Desk
 from pilot.live.glance import Glance
 from pilot.records import Node
 from pilot.render.node_search import NODE_FIELDS, NodeHaystacks
 from pilot.render.table import Cell
 from pilot.screens import acting, node_columns
-from pilot.screens.base import PilotScreen
+from pilot.screens.filtered import FilteredScreen
 from pilot.screens.node_pane import NodePane
 from pilot.screens.power_menu import PowerMenu
+from pilot.store import Subscription
 from pilot.verbs import Verb
 from pilot.widgets.cell_line import CellLine
-from pilot.widgets.prompt import Prompt
-from pilot.widgets.table import CursorMoved, MarksChanged, RowOpened, SortChanged, TableColumn, VirtualTable
+from pilot.widgets.table import (
+    CursorMoved,
+    MarksChanged,
+    Place,
+    RowOpened,
+    SortChanged,
+    TableColumn,
+    VirtualTable,
+)
 
 
 class NodeTable(VirtualTable[Node]):
@@ -36,7 +44,7 @@ class NodeTable(VirtualTable[Node]):
     ]
 
 
-class NodesScreen(PilotScreen):
+class NodesScreen(FilteredScreen):
     """The first screen: where people live."""
 
     MODE = "nodes"
@@ -54,9 +62,12 @@ class NodesScreen(PilotScreen):
         super().__init__(cockpit)
         self._glance = Glance(self._tail)
         self._haystacks = NodeHaystacks()
-        self._filter_text = ""
         self._desk: Desk | None = None
         self._scope: str | None = None
+        self._subscription: Subscription | None = None
+        self._places: dict[str, tuple[str, Place]] = {}
+        """Filter and place in the table at the sites that were looked at before."""
+        self._was_live = False
         self._pending: dict[str, str] = {}
         self._usage_version = 0
         self._several = False
@@ -92,14 +103,14 @@ class NodesScreen(PilotScreen):
 
     def on_mount(self) -> None:
         """Show what is known, and follow it."""
-        super().on_mount()
         self.table.focus()
         self._look()
 
     def on_unmount(self) -> None:
         """Follow no more."""
         self._glance.stop()
-        super().on_unmount()
+        if self._subscription is not None:
+            self._subscription.close()
 
     def on_screen_suspend(self) -> None:
         """Not shown: no console is looked at."""
@@ -107,13 +118,8 @@ class NodesScreen(PilotScreen):
 
     def on_screen_resume(self) -> None:
         """Shown again."""
-        super().on_screen_resume()
         if self.is_mounted:
             self._show_cursor()
-
-    def focus_body(self) -> None:
-        """The table has the keys."""
-        self.table.focus()
 
     def crumbs(self) -> Sequence[Cell]:
         """What is shown of what."""
@@ -131,10 +137,7 @@ class NodesScreen(PilotScreen):
     def _look(self) -> None:
         desk = self.cockpit.desk
         if desk is not self._desk:
-            self._desk, self._scope = desk, desk.scope
-            self._pending, self._usage_version = {}, desk.live.usage.version
-            self._replace()
-            self._follow(desk)
+            self._turn_to(desk)
         elif desk.scope != self._scope:
             self._scope = desk.scope
             self._replace()
@@ -143,13 +146,39 @@ class NodesScreen(PilotScreen):
             different = {key for key, _ in pending.items() ^ self._pending.items()}
             self._pending = pending
             self._touch(different)
+        if (empty := self._empty()) != self.table.empty_text:
+            self.table.empty_text = empty
+            self.table.refresh()
         self.query_one(NodePane).look_again()
-        self._draw_filter()
+        self.draw_filter()
+        live = desk.live.state == "live"
+        if live and not self._was_live:
+            self._show_cursor()
+        self._was_live = live
 
-    @work(exclusive=True, group="store", exit_on_error=True)
-    async def _follow(self, desk: Desk) -> None:
-        subscription = desk.live.store.subscribe()
-        unlisten = desk.live.usage.changed.listen(self._used)
+    def _turn_to(self, desk: Desk) -> None:
+        """Show another site, as it was left."""
+        if self._desk is not None:
+            self._places[self._desk.live.name] = self._filter_text, self.table.place()
+        if self._subscription is not None:
+            self._subscription.close()
+        self._desk, self._scope = desk, desk.scope
+        self._pending, self._usage_version, self._was_live = {}, desk.live.usage.version, False
+        # What changes from here on is told, however late the worker begins.
+        self._subscription = desk.live.store.subscribe()
+        text, place = self._places.get(desk.live.name, ("", None))
+        self.table.filter(None)
+        self._filter_text = ""
+        self._replace()
+        if text:
+            self.try_filter(text)
+        if place is not None:
+            self.table.return_to(place)
+        self._follow(desk, self._subscription)
+
+    @work(exclusive=True, group="store")
+    async def _follow(self, desk: Desk, subscription: Subscription) -> None:
+        unlisten = desk.live.usage.changed.listen(partial(self._used, desk))
         first = not desk.live.store.complete
         try:
             async for changed in subscription:
@@ -160,7 +189,7 @@ class NodesScreen(PilotScreen):
                     self._apply(desk, changed.keys)
                 else:
                     self.table.refresh()
-                self._draw_filter()
+                self.draw_filter()
         finally:
             unlisten()
             subscription.close()
@@ -170,7 +199,14 @@ class NodesScreen(PilotScreen):
         self._haystacks = NodeHaystacks()
         self._count_clusters({node.cluster for node in nodes})
         self.table.empty_text = self._empty()
-        self.table.replace(nodes)
+        try:
+            self.table.replace(nodes)
+        except PilotError as error:
+            # A filter that takes too long on these nodes.
+            self.table.filter(None)
+            self._filter_text = ""
+            self.table.replace(nodes)
+            self.cockpit.flash_error(error)
         self._show_cursor()
 
     def _apply(self, desk: Desk, keys: Iterable[str]) -> None:
@@ -187,7 +223,8 @@ class NodesScreen(PilotScreen):
         self.table.apply(changed, gone)
         self.table.empty_text = self._empty()
         if self.table.cursor in changed:
-            self.query_one(NodePane).show(changed[self.table.cursor])
+            # Of a node that was turned on there is a console again.
+            self._show_cursor()
 
     def _count_clusters(self, clusters: set[str]) -> None:
         self._clusters = clusters
@@ -200,8 +237,10 @@ class NodesScreen(PilotScreen):
         rows = ((key, self.table.row(key)) for key in keys)
         self.table.apply({key: row for key, row in rows if row is not None})
 
-    def _used(self) -> None:
-        usage = self.cockpit.desk.live.usage
+    def _used(self, desk: Desk) -> None:
+        if desk is not self._desk:
+            return
+        usage = desk.live.usage
         self._touch(usage.changed_since(self._usage_version))
         self._usage_version = usage.version
 
@@ -214,6 +253,8 @@ class NodesScreen(PilotScreen):
             return f"Connecting to {desk.live.name} …"
         if not desk.live.store.complete:
             return "Nothing is known yet: there is no link to the site."
+        if desk.scope and desk.scope not in desk.live.clusters():
+            return f"There is no cluster '{desk.scope}', or it is not yours. `:cluster` shows all of yours."
         if desk.scope:
             return f"{desk.scope} has no nodes. `pilot-agent cluster adopt {desk.scope}` gives it its VMs."
         return "None of your clusters has a node. The site's admin adopts VMs: `pilot-agent cluster adopt`."
@@ -236,10 +277,11 @@ class NodesScreen(PilotScreen):
     @on(MarksChanged)
     @on(SortChanged)
     def _marks_changed(self) -> None:
-        self._draw_filter()
+        self.draw_filter()
         self.refresh_bindings()
 
-    def _draw_filter(self) -> None:
+    def draw_filter(self) -> None:
+        """The filter, and how many nodes pass it."""
         table = self.table
         shown, total, marked = len(table.shown), table.total, len(table.marks)
         counts = f"{shown} of {total}" if shown != total else f"{total}"
@@ -249,16 +291,10 @@ class NodesScreen(PilotScreen):
             right.append(Cell(f", {marked} marked", "busy"))
         self.query_one("#filter", CellLine).show(left, right)
 
-    def set_filter(self, text: str) -> None:
-        """Show the nodes that fit only.
-
-        Raises:
-            UsageError: the filter is not understood; the one before stays.
-        """
-        parsed = filtering.parse(text, NODE_FIELDS)
-        self.table.filter(None if parsed.empty else lambda node: parsed.matches(self._haystacks.of(node)))
-        self._filter_text = parsed.text
-        self._draw_filter()
+    def parse_filter(self, text: str) -> tuple[filtering.Filter, Callable[[Node], bool]]:
+        """Over what is known of nodes."""
+        parsed, of = filtering.parse(text, NODE_FIELDS), self._haystacks.of
+        return parsed, lambda node: parsed.matches(of(node))
 
     def use_filter(self, words: Sequence[str]) -> None:
         """What `:filter` was told: a saved filter's name, `save NAME` or `forget NAME`; alone it clears."""
@@ -276,36 +312,10 @@ class NodesScreen(PilotScreen):
         except PilotError as error:
             self.cockpit.flash_error(error)
 
-    @property
-    def filter_text(self) -> str:
-        """The filter that is set."""
-        return self._filter_text
-
-    def action_filter(self) -> None:
-        """Open the `/` line."""
-        self.query_one(Prompt).ask("/", self._filter_text)
-
-    @on(Prompt.Changed)
-    def _filter_typed(self, event: Prompt.Changed) -> None:
-        if event.sign != "/":
-            return
-        try:
-            self.set_filter(event.text)
-            self.query_one(Prompt).note(f"{len(self.table.shown)} of {self.table.total}")
-        except UsageError as error:
-            self.query_one(Prompt).note(f"{error.message}. {error.hint}", bad=True)
-
-    @on(Prompt.Cancelled)
-    def _filter_cancelled(self, event: Prompt.Cancelled) -> None:
-        if event.sign == "/":
-            with suppress(UsageError):
-                self.set_filter(event.text)
-
     def show_node(self, node_id: str) -> None:
         """Put the cursor on a node; a filter that hides it is dropped."""
         if not self.table.move_to(node_id):
-            with suppress(UsageError):
-                self.set_filter("")
+            self.set_filter("")
             self.table.move_to(node_id)
 
     # --- keys ------------------------------------------------------------------------------------
@@ -334,6 +344,9 @@ class NodesScreen(PilotScreen):
     def action_power(self) -> None:
         """The menu of power verbs; its second key chooses one."""
         nodes = self.targets()
+        if not nodes:
+            self.cockpit.flash("Power: there is no node for it here.", "bad")
+            return
         clusters = sorted({node.cluster for node in nodes})
         desk = self.cockpit.desk
 
@@ -355,5 +368,7 @@ class NodesScreen(PilotScreen):
     def action_copy(self) -> None:
         """The names of the targets to the clipboard."""
         names = " ".join(node.name or node.domain for node in self.targets())
+        if not names:
+            return
         self.app.copy_to_clipboard(names)
         self.cockpit.flash(f"copied: {names}", "dim", 3)

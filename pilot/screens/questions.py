@@ -141,12 +141,14 @@ class StoppedScreen(ModalScreen[str]):
 class AppAsker:
     """Asks in the app what connecting needs to know."""
 
-    def __init__(self, app: App[Any]) -> None:
+    def __init__(self, app: App[Any], *, accept_new: bool = False) -> None:
+        """With `accept_new` a host key is taken at first contact without asking."""
         self._app = app
+        self._accept_new = accept_new
 
     async def first_use(self, address: str, fingerprint: str) -> bool:
         """Whether the host key is the site's."""
-        return await self._ask(FirstUseScreen(address, fingerprint)) is True
+        return self._accept_new or await self._ask(FirstUseScreen(address, fingerprint)) is True
 
     async def passphrase(self, path: Path) -> str | None:
         """The passphrase of a key file."""

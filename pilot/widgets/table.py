@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -12,10 +12,28 @@ from pilot.widgets.table_columns import TableColumn
 from pilot.widgets.table_marks import Marks
 from pilot.widgets.table_messages import CursorMoved, MarksChanged, RowOpened, SortChanged
 from pilot.widgets.table_view import TableView
+from pilot.widgets.table_window import top_for
 
 Row = TypeVar("Row")
 
-__all__ = ["CursorMoved", "MarksChanged", "RowOpened", "SortChanged", "TableColumn", "VirtualTable"]
+__all__ = [
+    "CursorMoved",
+    "MarksChanged",
+    "Place",
+    "RowOpened",
+    "SortChanged",
+    "TableColumn",
+    "VirtualTable",
+]
+
+
+class Place(NamedTuple):
+    """Where somebody is in a table: for those who show other rows in between."""
+
+    cursor: str | None
+    line: int
+    """The line of the window that the cursor is on."""
+    marks: frozenset[str]
 
 
 def _binding(id: str, keys: str, description: str) -> Binding:
@@ -148,6 +166,22 @@ class VirtualTable(TableView[Row], inherit_bindings=False):
     def _rows_changed(self) -> None:
         if self._marks.keep(self._order.rows):
             self._marks_changed()
+
+    # --- places --------------------------------------------------------------------------------------
+
+    def place(self) -> Place:
+        """Where the user is."""
+        at = None if self._cursor is None else self._order.index(self._cursor)
+        return Place(self._cursor, 0 if at is None else at - self._top, self.marks)
+
+    def return_to(self, place: Place) -> None:
+        """Cursor, marks and window as they were, as far as the rows are there."""
+        self._marks.clear()
+        self.mark(place.marks)
+        at = None if place.cursor is None else self._order.index(place.cursor)
+        if at is not None:
+            self._move_to_place(at)
+            self._scroll(top_for(at, place.line, len(self._order.shown), self.window_height))
 
     # --- keys and mouse ------------------------------------------------------------------------------
 

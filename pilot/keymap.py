@@ -1,0 +1,101 @@
+"""The user's own keys: `[keys]` of app.toml, checked against the actions that there are."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.keys import Keys
+
+from pilot.errors import ConfigError
+from pilot.screens.activity import ActivityPane, ActivityScreen
+from pilot.screens.journal import JournalScreen
+from pilot.screens.nodes import NodesScreen, NodeTable
+from pilot.widgets.table import VirtualTable
+
+_SCREENS: tuple[tuple[type[DOMNode], ...], ...] = (
+    (NodesScreen, NodeTable),
+    (JournalScreen, VirtualTable),
+    (ActivityScreen, ActivityPane),
+)
+"""What has keys at the same time."""
+_NAMED = {key.value for key in Keys} | {"space", "enter", "escape", "tab", "backspace"}
+_MODIFIED = re.compile(r"((?:(?:ctrl|alt|shift|super|meta)\+)*)(.+)")
+
+
+class OwnKeys(NamedTuple):
+    """What `read` makes of the user's keys."""
+
+    keymap: dict[str, str]
+    """As Textual takes it."""
+    lost: str = ""
+    """Which actions have lost a key to another one, in words; empty if none has."""
+
+
+def read(keys: Mapping[str, str]) -> OwnKeys:
+    """Check the keys.
+
+    Raises:
+        ConfigError: there is no such action, or no such key.
+    """
+    if not keys:
+        return OwnKeys({})
+    screens = [_bindings(classes) for classes in (*_SCREENS, *_console())]
+    known = {name for bindings in screens for name in bindings}
+    keymap = {name: _keys(name, text, known) for name, text in keys.items()}
+    lost = sorted({line for bindings in screens for line in _lost(bindings, keymap)})
+    return OwnKeys(keymap, "; ".join(lost))
+
+
+def _console() -> tuple[tuple[type[DOMNode], ...], ...]:
+    from pilot.screens.console import ConsoleScreen  # with it come terminals, which not every start needs
+
+    return ((ConsoleScreen,),)
+
+
+def _bindings(classes: Iterable[type[Any]]) -> dict[str, set[str]]:
+    """The keys of each action."""
+    found: dict[str, set[str]] = {}
+    for cls in classes:
+        for base in cls.__mro__:
+            for binding in Binding.make_bindings(base.__dict__.get("BINDINGS", ())):
+                if binding.id:
+                    found.setdefault(binding.id, set()).add(binding.key)
+    return found
+
+
+def _keys(name: str, text: str, known: Iterable[str]) -> str:
+    if name not in known:
+        near = difflib.get_close_matches(name, sorted(known), 1)
+        meant = f"Perhaps '{near[0]}'? " if near else ""
+        raise ConfigError(f"app.toml, keys: there is no action '{name}'", f"{meant}`?` in pilot names them.")
+    return ",".join(_key(name, part.strip() or ",") for part in _parts(text))
+
+
+def _parts(text: str) -> list[str]:
+    return [text] if text == "," else text.split(",")
+
+
+def _key(name: str, key: str) -> str:
+    match = _MODIFIED.fullmatch(key)
+    last = match[2] if match else ""
+    if len(last) == 1 or last in _NAMED or key in _NAMED:
+        return next(iter(Binding.make_bindings([Binding(key, "")]))).key
+    raise ConfigError(
+        f"app.toml, keys: '{name}' is to be on '{key}', which is no key",
+        "A character, or a name such as enter, space, f5, pagedown, ctrl+t; several with commas.",
+    )
+
+
+def _lost(bindings: Mapping[str, set[str]], keymap: Mapping[str, str]) -> Iterable[str]:
+    """Actions that are there at the same time and whose key is another one's now."""
+    for name in bindings.keys() & keymap.keys():
+        taken = set(keymap[name].split(","))
+        for other, own in bindings.items():
+            theirs = set(keymap[other].split(",")) if other in keymap else own
+            if other != name and (both := taken & theirs):
+                yield f"{', '.join(sorted(both))} is {name} now, and no longer {other}"
