@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segments
 from rich.traceback import Traceback
-from textual.app import App, UnknownModeError
+from textual.app import UnknownModeError
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -29,6 +29,7 @@ from pilot.screens.nodes import NodesScreen
 from pilot.screens.questions import StoppedScreen
 from pilot.verbs import BY_ID
 from pilot.widgets.confirm import ConfirmScreen
+from pilot.widgets.ordered_keys import OrderedKeys
 
 if TYPE_CHECKING:
     from pilot.screens.consoles import Consoles
@@ -42,7 +43,7 @@ AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
 }
 
 
-class PilotApp(App[int], inherit_bindings=False):
+class PilotApp(OrderedKeys[int], inherit_bindings=False):
     """Rocks Pilot in a terminal."""
 
     TITLE = "Rocks Pilot"

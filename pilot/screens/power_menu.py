@@ -46,6 +46,7 @@ class PowerMenu(ModalScreen[Verb | None]):
         super().__init__()
         self._whom = plain(nodes[0].name or nodes[0].domain) if len(nodes) == 1 else f"{len(nodes)} nodes"
         self._verbs = menu_verbs(prefix)
+        self._taken = False
         self._why_not = {key: why_not(verb) for key, verb in self._verbs.items()}
 
     def compose(self) -> ComposeResult:
@@ -102,5 +103,6 @@ class PowerMenu(ModalScreen[Verb | None]):
     def _take(self, key: str) -> None:
         if self._why_not[key]:
             self.app.bell()
-        else:
+        elif not self._taken:
+            self._taken = True
             self.dismiss(self._verbs[key])
