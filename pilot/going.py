@@ -12,6 +12,7 @@ import msgspec
 
 from pilot.errors import NoSuchNodeError, UsageError
 from pilot.records import Node
+from pilot.render.natural import natural_key
 from pilot.selectors import matcher, resolve
 from pilot.verbs import VERBS, Verb
 
@@ -165,7 +166,8 @@ def complete(line: str, known: Known) -> list[str]:
 
 def _names(last: str, nodes: Iterable[Node]) -> list[str]:
     wanted = last.lower()
-    return list(dict.fromkeys(node.name for node in nodes if node.name and wanted in node.name.lower()))
+    names = {node.name for node in nodes if node.name and wanted in node.name.lower()}
+    return sorted(names, key=natural_key)
 
 
 def _likely(wanted: str, names: Iterable[str]) -> Iterable[str]:

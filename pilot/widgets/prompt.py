@@ -101,6 +101,7 @@ class Prompt(Vertical):
             line.value = text
         line.cursor_position = len(text)
         self.add_class("-asking")
+        self.screen.add_class("-prompting")
         line.focus()
         self._offers(text)
 
@@ -156,6 +157,7 @@ class Prompt(Vertical):
 
     def _close(self) -> None:
         self.remove_class("-asking")
+        self.screen.remove_class("-prompting")
 
     def _offers(self, text: str) -> None:
         self._offered = tuple(self._complete(text)) if self._complete else ()
