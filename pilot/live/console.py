@@ -7,6 +7,7 @@ event loop has their turn however much a guest prints; what airboss says goes to
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 State = Literal["opening", "live", "lost", "ended"]
 
 NOTICES = 200
+
+_log = logging.getLogger(__name__)
 
 
 class Told(NamedTuple):
@@ -175,6 +178,11 @@ class ConsoleSession:
                 why = await self._follow(stream)
                 self._stop(stream)
                 await self._left(why)
+        except Exception as error:
+            # The app goes on with all else, and says what happened to this one.
+            _log.exception("the console of %s", self.name)
+            words = wire.plain(f"{type(error).__name__}: {error}")
+            self._refused(PilotError(f"pilot made a mistake: {words}", "Please report it."))
         finally:
             if self._stream is not None:
                 self._stop(self._stream)

@@ -11,6 +11,7 @@ from textual.message import Message
 from pilot import danger
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
+from pilot.live.opening import Mode
 from pilot.records import Node
 from pilot.verbs import Verb
 from pilot.widgets.confirm import ConfirmScreen
@@ -28,9 +29,17 @@ class VerbChosen(Message):
 class ConsolesWanted(Message):
     """The consoles of these nodes are to be opened."""
 
-    def __init__(self, nodes: Sequence[Node], mode: str = "write") -> None:
+    def __init__(self, nodes: Sequence[Node], mode: Mode = "write") -> None:
         super().__init__()
         self.nodes = tuple(nodes)
+        self.mode: Mode = mode
+
+
+class TabClosed(Message):
+    """A tab that the user opened is not wanted any more."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
         self.mode = mode
 
 

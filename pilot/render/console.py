@@ -1,0 +1,79 @@
+"""A console's status as cells: whose it is, who types, who else looks, how the node is."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from pilot.console.paste import Question
+from pilot.records import Node
+from pilot.render.nodes import state_cell
+from pilot.render.table import Cell
+from pilot.render.times import ago, duration
+
+State = Literal["opening", "live", "lost", "ended"]
+
+
+class Seen(Protocol):
+    """What is drawn of a console session."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def since(self) -> float: ...
+    @property
+    def writing(self) -> bool: ...
+
+
+def status(session: Seen, node: Node | None, now: float) -> tuple[list[Cell], list[Cell]]:
+    """The status line's left and right."""
+    left = [Cell("⌁ ", "dim"), Cell(session.name, "strong"), Cell(" · serial · ", "dim")]
+    if session.state == "live":
+        left += _people(session, node)
+    elif session.state == "opening":
+        left.append(Cell(f"◌ opening{f': {session.why}' if session.why else ' …'}", "busy"))
+    elif session.state == "lost":
+        left.append(Cell(f"▲ lost {ago(session.since, now)} ago: {session.why}; trying again", "busy"))
+    else:
+        left.append(Cell(f"✕ {session.why}", "bad"))
+    if node is None:
+        return left, []
+    state = state_cell(node, now)
+    right = [state, Cell(f" {ago(node.since, now)}", "dim")] if node.state != "unknown" else [state]
+    return left, [*right, Cell(f" · {node.host}", "dim")]
+
+
+def _people(session: Seen, node: Node | None) -> list[Cell]:
+    others = node.watchers - (0 if session.writing else 1) if node is not None else 0
+    watchers = f", {others} other{'s' if others > 1 else ''} watch{'' if others > 1 else 'es'}"
+    watching = Cell(watchers if others > 0 else "", "dim")
+    if session.writing:
+        return [Cell("you write", "good"), watching]
+    writer = node.writer if node is not None and node.writer else "nobody"
+    return [Cell(f"{writer} writes, you watch", "busy"), watching]
+
+
+def paste_question(asked: Question, seconds: float) -> tuple[str, str]:
+    """What is to be pasted, and what to know before: how it is typed, and what is left out of it."""
+    lines = f"{asked.lines:,} line{'s' if asked.lines != 1 else ''}"
+    what = lines if asked.lines > 1 else f"{asked.characters:,} characters"
+    words = ["It is typed as if by hand: whatever reads there takes it for keys."]
+    if seconds >= 1:
+        words.append(f"That takes {duration(seconds)}.")
+    if asked.truncated:
+        words.append("It is too long: only the beginning is typed.")
+    if asked.controls:
+        words.append(f"{asked.controls:,} control characters in it are left out.")
+    if asked.long_lines:
+        words.append("A line in it is longer than most guests take.")
+    return what, " ".join(words)
+
+
+def copied_words(text: str, whole: bool) -> str:
+    """What went to the clipboard."""
+    lines = text.count("\n") + 1
+    said = f"copied {lines:,} lines" if lines > 1 else f"copied {len(text):,} characters"
+    return said if whole else f"{said}, the rest is too long for a terminal's clipboard"

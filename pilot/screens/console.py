@@ -1,0 +1,330 @@
+"""A console's tab: one terminal or two. All keys are the guest's until `Ctrl+]`, then letters are verbs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from textual import on, work
+from textual.containers import Container
+from textual.widget import Widget
+
+from pilot.errors import PilotError
+from pilot.live.cockpit import Cockpit, Desk, Opened
+from pilot.live.opening import Mode
+from pilot.records import Node
+from pilot.render.table import Cell
+from pilot.screens import acting, console_keys
+from pilot.screens.base import PilotScreen, TabChosen
+from pilot.screens.console_pane import ConsolePane
+from pilot.screens.power_menu import PowerMenu
+from pilot.verbs import Verb
+from pilot.widgets.cell_line import CellLine
+from pilot.widgets.prompt import Prompt
+from pilot.widgets.terminal import TerminalWidget
+
+PANES = 2
+NOTICE_SECONDS = 6.0
+"""For how long what was told of the console stands in the line of keys."""
+
+
+class ConsoleScreen(PilotScreen):
+    """One tab of consoles."""
+
+    CSS_PATH = ["base.tcss", "console.tcss"]
+    ESCAPE_TO_MINIMIZE = False
+    AUTO_FOCUS = ""
+    BINDINGS = console_keys.BINDINGS
+
+    def __init__(
+        self, cockpit: Cockpit, desk: Desk, mode: str, node: Node, how: Mode, turns: asyncio.Lock
+    ) -> None:
+        """The tab of this mode, with one node's console, opened `how`."""
+        super().__init__(cockpit)
+        self.MODE = mode
+        self._desk = desk
+        self._turns = turns
+        self._panes = [ConsolePane(cockpit, desk, node, how, turns)]
+        self._active = self._panes[0]
+
+    def body(self) -> Iterable[Widget]:
+        """The panes, and the line that says how to leave."""
+        yield Container(*self._panes, id="panes")
+        yield CellLine(id="typing")
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        super().on_mount()
+        self._active.terminal.focus()
+
+    def on_screen_resume(self) -> None:
+        """Shown again: there is no news, and one types on."""
+        super().on_screen_resume()
+        self._name_tab()
+        self._active.terminal.focus()
+
+    @property
+    def panes(self) -> Sequence[ConsolePane]:
+        """The consoles, first the one at the left or on top."""
+        return self._panes
+
+    def show_console(self, desk: Desk, node: Node) -> bool:
+        """Put the console of a node forward; False if it is not here."""
+        for pane in self._panes:
+            if desk is self._desk and pane.node.id == node.id:
+                self._active = pane
+                return True
+        return False
+
+    def targets(self) -> Sequence[Node]:
+        """The node that verbs are for."""
+        return (self._active.node,)
+
+    def focus_body(self) -> None:
+        """After a question: released, as before it."""
+        self.set_focus(None)
+
+    def crumbs(self) -> Sequence[Cell]:
+        """Where one is."""
+        return [Cell(f"consoles › {self._active.session.name}", "dim")]
+
+    # --- what is said ----------------------------------------------------------------------------
+
+    def show_frame(self) -> None:
+        """Title, tabs, and the panes' status."""
+        super().show_frame()
+        if self.is_mounted:
+            for pane in self._panes:
+                pane.show_status()
+            self._draw_line()
+
+    def _draw_line(self) -> None:
+        """The last line: how to leave and what was told, or the keys that work."""
+        said = self._said()
+        typing = self._active.typing
+        if typing:
+            leave = self._active.leave_words
+            said = said or [Cell(leave, "strong"), Cell(" leaves"), Cell(console_keys.THEN, "dim")]
+        self.query_one("#typing", CellLine).show(said)
+        self.set_class(bool(said), "-saying")
+        self.refresh_bindings()
+
+    def _said(self) -> list[Cell]:
+        session = self._active.session
+        if session.pasting.going:
+            done = session.pasting.sent * 100 // max(session.pasting.size, 1)
+            stop = f"   {self._active.leave_words} x stops it" if self._active.typing else "   x stops it"
+            return [Cell(f"pasting, {done} %", "busy"), Cell(stop, "dim")]
+        if (flash := self.cockpit.flashed()) is not None:
+            return [Cell(flash.text, flash.tone)]
+        if session.notices and self.cockpit.clock() - session.notices[-1].time < NOTICE_SECONDS:
+            return [Cell(f"⌁ {session.notices[-1].text}")]
+        return []
+
+    def _name_tab(self, news: bool = False) -> None:
+        names = " ┃ ".join(pane.session.name for pane in self._panes)
+        self.cockpit.open_tab(Opened(self.MODE, f"⌁ {names}", news))
+
+    @on(ConsolePane.Changed)
+    def _pane_changed(self, event: ConsolePane.Changed) -> None:
+        event.stop()
+        if self.is_current:
+            self._draw_line()
+        self._tell_news()
+
+    @on(ConsolePane.Printed)
+    def _pane_printed(self, event: ConsolePane.Printed) -> None:
+        event.stop()
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        known = next((tab for tab in self.cockpit.opened if tab.mode == self.MODE), None)
+        if known is not None and not known.news and self.app.current_mode != self.MODE:
+            self._name_tab(news=True)
+
+    # --- typing ----------------------------------------------------------------------------------
+
+    def on_descendant_focus(self) -> None:
+        """Who is typed at."""
+        self._focus_changed()
+
+    def on_descendant_blur(self) -> None:
+        """Nobody is."""
+        self._focus_changed()
+
+    def _focus_changed(self) -> None:
+        for pane in self._panes:
+            pane.set_class(pane.typing, "-typing")
+            if pane.typing:
+                self._active = pane
+        if self.is_mounted:
+            self._draw_line()
+
+    @on(TerminalWidget.ReleaseRequested)
+    def _released(self, event: TerminalWidget.ReleaseRequested) -> None:
+        event.stop()
+        self.set_focus(None)
+
+    def action_type(self) -> None:
+        """Keys go to the guest again."""
+        self._active.terminal.look_at_bottom()
+        self._active.terminal.focus()
+
+    def action_literal(self) -> None:
+        """The release key was pressed twice: it is for the guest."""
+        self._active.terminal.send(b"\x1d")
+        self.action_type()
+
+    def action_other(self) -> None:
+        """The other pane."""
+        at = self._panes.index(self._active)
+        self._active = self._panes[(at + 1) % len(self._panes)]
+        self._active.terminal.focus()
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def action_look(self, pages: int) -> None:
+        """Look back, or further down."""
+        self._active.terminal.look_back(pages)
+
+    def action_search(self) -> None:
+        """Ask what to search for."""
+        self.query_one(Prompt).ask("/", self._active.terminal.marks.pattern)
+
+    def action_next(self, step: int) -> None:
+        """The next place that was found."""
+        if not self._active.terminal.search_next(step):
+            self.app.bell()
+
+    def action_copy(self) -> None:
+        """What is selected, or all that is in view."""
+        terminal = self._active.terminal
+        if not terminal.copy():
+            terminal.copy_screen()
+
+    @on(Prompt.Submitted)
+    def _asked(self, event: Prompt.Submitted) -> None:
+        if event.sign == "/":
+            self._search(event.text)
+        elif event.sign == "|":
+            self._split_with(event.text.strip())
+
+    def _search(self, text: str) -> None:
+        try:
+            found = self._active.terminal.search(text)
+        except PilotError as error:
+            self.cockpit.flash_error(error)
+            return
+        if text:
+            said = f"{found:,} found: n older, N newer" if found else "it is nowhere in what is kept"
+            self.cockpit.flash(said, "dim", 4)
+
+    # --- the console -----------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What makes no sense now has no key."""
+        session = self._active.session
+        if action == "take":
+            return session.state == "live" and not session.writing
+        if action in ("watch", "stty"):
+            return session.writing
+        if action == "full":
+            return session.state == "live"
+        if action == "again":
+            return session.state in ("lost", "ended")
+        if action == "cancel_paste":
+            return session.pasting.going
+        if action == "next":
+            return bool(self._active.terminal.marks.pattern)
+        return super().check_action(action, parameters)
+
+    def action_take(self) -> None:
+        """Take the keyboard."""
+        self._active.session.take()
+        self.action_type()
+
+    def action_watch(self) -> None:
+        """Give the keyboard back."""
+        self._active.session.watch()
+
+    def action_stty(self) -> None:
+        """Type what tells the guest's shell the terminal's size."""
+        self._active.session.type(self._active.session.stty_command())
+        self.action_type()
+
+    def action_cancel_paste(self) -> None:
+        """Stop typing what was pasted."""
+        if self._active.session.pasting.cancel():
+            self.cockpit.flash("the rest of the paste is not typed", "dim", 4)
+
+    def action_again(self) -> None:
+        """Try to open it now."""
+        self._active.session.retry()
+
+    def action_full(self) -> None:
+        """The console in the whole terminal, until `Ctrl+]`."""
+        self._active.go_full()
+
+    def action_power(self) -> None:
+        """The menu of power verbs."""
+        node, activities = self._active.node, self._desk.activities
+
+        def why_not(verb: Verb) -> str:
+            return activities.why_not(verb, (node.cluster,))
+
+        def chosen(verb: Verb | None) -> None:
+            if verb is not None:
+                self.post_message(acting.VerbChosen(verb, (node,)))
+
+        self.app.push_screen(PowerMenu((node,), why_not), chosen)
+
+    # --- panes -----------------------------------------------------------------------------------
+
+    def action_split(self) -> None:
+        """A second console in this tab; with two, side by side or one above the other."""
+        if len(self._panes) == PANES:
+            self.toggle_class("-stacked")
+            return
+        names = [node.name for node in self._desk.nodes() if node.serial and node.name]
+
+        def complete(text: str) -> list[str]:
+            return [name for name in names if name.startswith(text)][:50]
+
+        self.query_one(Prompt).ask("|", "", complete)
+
+    def _split_with(self, name: str) -> None:
+        node = next((n for n in self._desk.nodes() if n.name == name and n.serial), None)
+        if node is not None:
+            self.add_pane(node)
+        elif name:
+            self.cockpit.flash(f"There is no node '{name}' with a serial console here.", "bad")
+
+    @work(exclusive=True, group="panes")
+    async def add_pane(self, node: Node) -> None:
+        """Show this node's console beside the one that is there."""
+        pane = ConsolePane(self.cockpit, self._desk, node, "write", self._turns)
+        self._panes.append(pane)
+        self.add_class("-split")
+        await self.query_one("#panes").mount(pane)
+        self._name_tab()
+        pane.terminal.focus()
+
+    def action_close(self) -> None:
+        """Leave the console; the tab is closed with the last."""
+        if len(self._panes) == 1:
+            self.post_message(acting.TabClosed(self.MODE))
+        else:
+            self._remove(self._active)
+
+    @work(exclusive=True, group="panes")
+    async def _remove(self, pane: ConsolePane) -> None:
+        self._panes.remove(pane)
+        self._active = self._panes[0]
+        self._active.terminal.focus()
+        self.remove_class("-split", "-stacked")
+        await pane.remove()
+        self._name_tab()
+
+    def action_back(self) -> None:
+        """To the nodes; the consoles stay open."""
+        self.post_message(TabChosen("nodes"))

@@ -1,0 +1,227 @@
+"""One console in a tab: its status line, and the terminal below it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.containers import Vertical
+from textual.keys import key_to_character
+from textual.message import Message
+
+from pilot import app_config
+from pilot.console import paste
+from pilot.console.bittty_engine import BitttyEngine
+from pilot.danger import Question
+from pilot.errors import PilotError
+from pilot.live.cockpit import Cockpit, Desk
+from pilot.live.console import ConsoleSession
+from pilot.live.opening import Mode
+from pilot.records import Node
+from pilot.render import console as render
+from pilot.widgets.cell_line import CellLine
+from pilot.widgets.confirm import ConfirmScreen
+from pilot.widgets.terminal import RELEASE_KEY, TerminalWidget
+
+if TYPE_CHECKING:
+    from pilot.link.console_stream import ConsoleStream
+
+_CLOSE_SECONDS = 2.0
+
+
+class ConsolePane(Vertical):
+    """A session and its terminal. The session lives as long as the pane."""
+
+    DEFAULT_CSS = """
+    ConsolePane {
+        height: 1fr;
+        width: 1fr;
+        & > .status { background: $panel; }
+        &.-typing > .status { background: $accent 25%; text-style: bold; }
+    }
+    """
+
+    class Changed(Message):
+        """The session is in another state, or was told something."""
+
+        def __init__(self, pane: ConsolePane) -> None:
+            super().__init__()
+            self.pane = pane
+
+    class Printed(Message):
+        """The guest printed something."""
+
+        def __init__(self, pane: ConsolePane) -> None:
+            super().__init__()
+            self.pane = pane
+
+        def can_replace(self, message: Message) -> bool:
+            """One of several is enough."""
+            return isinstance(message, ConsolePane.Printed) and message.pane is self.pane
+
+    def __init__(self, cockpit: Cockpit, desk: Desk, node: Node, mode: Mode, turns: asyncio.Lock) -> None:
+        """`turns` is shared by all consoles of the app."""
+        super().__init__()
+        self._cockpit = cockpit
+        self._desk = desk
+        self._first = node
+        engine = BitttyEngine(80, 24, scrollback=cockpit.settings.scrollback)
+        self.session = ConsoleSession(
+            node.id, node.name or node.domain, self.open, engine, mode=mode, clock=cockpit.clock, turns=turns
+        )
+        release = cockpit.settings.keys.get("console.release", RELEASE_KEY)
+        self.terminal = TerminalWidget(engine, release_key=release)
+        self._was_live = True
+        self._bells = 0
+        self._sized = False
+
+    @property
+    def node(self) -> Node:
+        """The node as it is known now."""
+        record = self._desk.live.store.records.get(self._first.id)
+        return record if isinstance(record, Node) else self._first
+
+    @property
+    def typing(self) -> bool:
+        """Whether keys go to the guest."""
+        return self.terminal.has_focus
+
+    def compose(self) -> ComposeResult:
+        """Status line and terminal."""
+        yield CellLine(classes="status")
+        yield self.terminal
+
+    def on_mount(self) -> None:
+        """Follow session and link."""
+        live = self._desk.live
+        self._unlisten = [
+            self.session.changed.listen(self._session_changed),
+            self.session.printed.listen(self._printed),
+            live.changed.listen(self._link_changed),
+        ]
+        self._was_live = live.state == "live"
+        self.show_status()
+
+    async def on_unmount(self) -> None:
+        """Leave the console."""
+        for unlisten in self._unlisten:
+            unlisten()
+        self.session.close()
+        if self._keeping is not None:
+            await asyncio.wait({self._keeping}, timeout=_CLOSE_SECONDS)
+            self._keeping.cancel()
+
+    _keeping: asyncio.Task[None] | None = None
+
+    @on(TerminalWidget.Resized)
+    def _resized(self, event: TerminalWidget.Resized) -> None:
+        event.stop()
+        self.session.resize(event.columns, event.rows)
+        if self._keeping is None:
+            # Not before: the engine's first size is the one that the console is opened with.
+            self._keeping = asyncio.create_task(self.session.run(), name="console")
+
+    @on(TerminalWidget.KeysTyped)
+    def _typed(self, event: TerminalWidget.KeysTyped) -> None:
+        event.stop()
+        if not self.session.type(event.data) and not event.report:
+            self._say_nobody_listens()
+
+    @on(TerminalWidget.Pasted)
+    def _pasted(self, event: TerminalWidget.Pasted) -> None:
+        event.stop()
+        asked = paste.question(event.text)
+        if asked is None:
+            self._paste(event.text)
+            return
+        seconds = paste.seconds(paste.prepare(event.text, self.session.engine.modes))
+        what, words = render.paste_question(asked, seconds)
+        question = Question("confirm", f"Paste {what} into {self.session.name}?", "Paste", words, ())
+
+        def answered(yes: bool | None) -> None:
+            self.terminal.focus()
+            if yes:
+                self._paste(event.text)
+
+        self.app.push_screen(ConfirmScreen(question), answered)
+
+    def _paste(self, text: str) -> None:
+        if not self.session.paste(text):
+            self._say_nobody_listens()
+
+    @on(TerminalWidget.Copied)
+    def _copied(self, event: TerminalWidget.Copied) -> None:
+        event.stop()
+        self._cockpit.flash(render.copied_words(event.text, event.whole), "dim", 3)
+
+    def _say_nobody_listens(self) -> None:
+        session = self.session
+        if session.state != "live":
+            said = f"nothing is typed: the console is {session.state}"
+        else:
+            said = f"you watch: {self.leave_words} then t takes the keyboard"
+        self._cockpit.flash(said, "busy", 4)
+
+    @property
+    def leave_words(self) -> str:
+        """The release key as people write it."""
+        *modifiers, key = self.terminal.release_key.split("+")
+        return app_config.shown_key("+".join([*modifiers, key_to_character(key) or key]))
+
+    async def open(self, mode: Mode, columns: int, rows: int) -> ConsoleStream:
+        """Open the console once more, on whatever link there is.
+
+        Raises:
+            PilotError: as for `LiveSite.console`.
+        """
+        node = self.node
+        return await self._desk.live.console(node.id, node.cluster, mode, columns, rows)
+
+    def _session_changed(self) -> None:
+        if self.is_mounted:
+            self.call_later(self.show_status)
+            self.post_message(self.Changed(self))
+
+    def _printed(self) -> None:
+        self.terminal.engine_changed()
+        self.post_message(self.Printed(self))
+        if self.session.engine.bells != self._bells:
+            self._bells = self.session.engine.bells
+            if self._cockpit.settings.bell and self.screen.is_current:
+                self.app.bell()
+
+    def _link_changed(self) -> None:
+        live = self._desk.live.state == "live"
+        if live and not self._was_live and self.session.state in ("lost", "opening"):
+            self.session.retry()
+        self._was_live = live
+
+    @work(exclusive=True, group="full")
+    async def go_full(self) -> None:
+        """The console in the whole of the user's terminal, until `Ctrl+]`."""
+        from pilot.live import full_terminal
+
+        session = self.session
+        mode: Mode = "take" if session.writing else "watch"
+        session.pause()
+        try:
+            # Nothing of the app's may be drawn meanwhile: the terminal is somebody else's.
+            with self.app.batch_update(), self.app.suspend():
+                await full_terminal.attach(self.open, mode)
+        except PilotError as error:
+            self._cockpit.flash_error(error)
+        except SuspendNotSupported:
+            self._cockpit.flash("this terminal cannot be given away", "bad")
+        finally:
+            session.resume(mode)
+            self.terminal.redraw()
+            self.terminal.focus()
+
+    def show_status(self) -> None:
+        """Draw the status line as things are now."""
+        if self.is_mounted:
+            known = self._desk.live.store.records.get(self._first.id)
+            node = known if isinstance(known, Node) else None
+            self.query_one(CellLine).show(*render.status(self.session, node, self._cockpit.clock()))
