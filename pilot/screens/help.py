@@ -37,6 +37,7 @@ LINES = (
 )
 _ORDER = {"table": 1, "app": 2}
 """What comes behind the screen's own keys."""
+_TAB_IDS = frozenset(f"app.tab-{number}" for number in range(1, 10))
 _TABS = ("app.tab-1 … app.tab-9", "the tab of this number")
 
 
@@ -80,7 +81,7 @@ def _keys(screen: Screen[None]) -> list[tuple[str, str, str]]:
         # What has no id is Textual's own.
         if not binding.id or not binding.description or not active.enabled:
             continue
-        name, words = _TABS if binding.id.startswith("app.tab-") else (binding.id, binding.description)
+        name, words = _TABS if binding.id in _TAB_IDS else (binding.id, binding.description)
         shown = screen.app.get_key_display(binding)
         row = rows.setdefault(name, ([], words, name))
         if shown not in row[0]:

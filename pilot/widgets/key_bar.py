@@ -35,11 +35,18 @@ class KeyBar(Widget):
         text = Text(no_wrap=True, end="")
         self._places = []
         room = self.content_size.width
-        shown = [
-            (active.binding.key, self.app.get_key_display(active.binding), active.binding.description)
-            for active in self.screen.active_bindings.values()
-            if active.binding.show and active.enabled
-        ]
+        # Two keys for one action may look alike: enter and return do.
+        shown = list(
+            {
+                (self.app.get_key_display(binding), binding.action): (
+                    binding.key,
+                    self.app.get_key_display(binding),
+                    binding.description,
+                )
+                for _, binding, enabled, _ in self.screen.active_bindings.values()
+                if binding.show and enabled
+            }.values()
+        )
         last = [entry for entry in shown if entry[0] == "question_mark"]
         first = [entry for entry in shown if entry[0] != "question_mark"]
         reserve = sum(len(display) + len(words) + 4 for _, display, words in last)
