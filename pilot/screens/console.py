@@ -46,6 +46,7 @@ class ConsoleScreen(PilotScreen):
         self._turns = turns
         self._panes = [ConsolePane(cockpit, desk, node, how, turns)]
         self._active = self._panes[0]
+        self._covered = False
 
     def body(self) -> Iterable[Widget]:
         """The panes, and the line that says how to leave."""
@@ -57,11 +58,18 @@ class ConsoleScreen(PilotScreen):
         super().on_mount()
         self._active.terminal.focus()
 
+    def on_screen_suspend(self) -> None:
+        """Another tab is shown, or a dialog above this one."""
+        stack = self.app.screen_stack
+        self._covered = len(stack) > 1 and stack[0] is self
+
     def on_screen_resume(self) -> None:
-        """Shown again: there is no news, and one types on."""
+        """Shown again: there is no news, and one types on; but not because a dialog was closed."""
         super().on_screen_resume()
         self._name_tab()
-        self._active.terminal.focus()
+        if not self._covered:
+            self._active.terminal.focus()
+        self._covered = False
 
     @property
     def panes(self) -> Sequence[ConsolePane]:
