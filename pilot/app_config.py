@@ -65,4 +65,6 @@ def theme_for(choice: ThemeChoice) -> str:
 
 def shown_key(key: str) -> str:
     """A key as people write it: `Ctrl+Q` for `ctrl+q`."""
-    return "+".join(part.capitalize() if len(part) > 1 else part for part in key.split("+"))
+    *modifiers, last = key.split("+") if key != "+" else [key]
+    last = last.capitalize() if modifiers or len(last) > 1 else last
+    return "+".join([*(modifier.capitalize() for modifier in modifiers), last])

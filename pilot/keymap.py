@@ -73,11 +73,8 @@ def _keys(name: str, text: str, known: Iterable[str]) -> str:
         near = difflib.get_close_matches(name, sorted(known), 1)
         meant = f"Perhaps '{near[0]}'? " if near else ""
         raise ConfigError(f"app.toml, keys: there is no action '{name}'", f"{meant}`?` in pilot names them.")
-    return ",".join(_key(name, part.strip() or ",") for part in _parts(text))
-
-
-def _parts(text: str) -> list[str]:
-    return [text] if text == "," else text.split(",")
+    parts = ["comma"] if text == "," else [part.strip() for part in text.split(",")]
+    return ",".join(_key(name, part) for part in parts)
 
 
 def _key(name: str, key: str) -> str:

@@ -57,7 +57,7 @@ class PilotScreen(Screen[None]):
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["base.tcss"]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-normal"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-short"), (15, "-low"), (30, "-tall")]
     BINDINGS = [
         Binding("colon", "go", "go", key_display=":", id="app.go"),
         Binding("question_mark", "help", "keys", key_display="?", id="app.help"),
@@ -134,7 +134,7 @@ class PilotScreen(Screen[None]):
         cockpit, desk = self.cockpit, self.cockpit.desk
         now = cockpit.clock()
         left, right = title(desk.live, desk.scope, cockpit.readonly, now)
-        self.query_one("#title", CellLine).show(left, right if self.size.width >= _CLOCK_FROM else right[:1])
+        self.query_one("#title", CellLine).show(left, right if self.size.width >= _CLOCK_FROM else right[:-1])
         self.query_one(TabStrip).show(self.tabs(), self.MODE or self.app.current_mode)
         flash = cockpit.flashed()
         if (trouble := light(desk.live, now)) is not None:

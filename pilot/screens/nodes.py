@@ -320,6 +320,12 @@ class NodesScreen(FilteredScreen):
 
     # --- keys ------------------------------------------------------------------------------------
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """To a read-only look the power menu is not there."""
+        if action == "power" and self.cockpit.readonly:
+            return False
+        return super().check_action(action, parameters)
+
     def targets(self) -> Sequence[Node]:
         """What a verb is for: the marked nodes, or the one under the cursor."""
         rows = (self.table.row(key) for key in self.table.targets())

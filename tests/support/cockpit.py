@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -66,7 +67,7 @@ class Opened:
         self.cockpit = app.cockpit
 
     @property
-    def screen(self) -> Screen[object]:
+    def screen(self) -> Screen[Any]:
         """What is on top."""
         return self.app.screen
 
@@ -142,7 +143,7 @@ class Opened:
             text = wanted
             await until(lambda: text in self.text(), deadline, f"{text!r} on:\n{self.text()}", every=0.02)
 
-    async def shows(self, kind: type[Screen[object]] | type[Screen[bool]]) -> None:
+    async def shows(self, kind: type[Screen[Any]]) -> None:
         """Await a screen of this kind."""
         await until(lambda: isinstance(self.app.screen, kind), 10.0, f"{kind}, is {self.app.screen}")
 
