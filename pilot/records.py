@@ -2,6 +2,8 @@
 
 Times are seconds since the epoch (UTC), as floats. Sizes are KiB. An id is stable for as long as the
 thing exists and is unique over all kinds of records.
+
+There are thousands of them, and they cannot form cycles: the garbage collector is spared them (`gc=False`).
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class Grant(msgspec.Struct, frozen=True):
     role: Role
 
 
-class Nic(msgspec.Struct, frozen=True, omit_defaults=True):
+class Nic(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A network interface of a node, as the domain's XML defines it."""
 
     mac: str
@@ -40,7 +42,7 @@ class Nic(msgspec.Struct, frozen=True, omit_defaults=True):
     model: str = ""
 
 
-class Disk(msgspec.Struct, frozen=True, omit_defaults=True):
+class Disk(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A disk of a node, as the domain's XML defines it."""
 
     target: str
@@ -54,7 +56,7 @@ class Disk(msgspec.Struct, frozen=True, omit_defaults=True):
     """Name of the image, volume or device behind it, without its folder; empty for an empty drive."""
 
 
-class Record(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True, gc=False):
     """Base of all records; `kind` is the tag on the wire."""
 
     id: str

@@ -99,6 +99,10 @@ class Usage:
         for feed in self._feeds:
             feed.sampled(changed)
 
+    def knows(self, node_id: str) -> bool:
+        """Whether there is any sample of a node."""
+        return node_id in self._nodes
+
     def of(self, node_id: str, count: int) -> wire.NodeUsage | None:
         """A node's newest samples, so many at most; None if nothing is known of it."""
         node = self._nodes.get(node_id)
@@ -146,7 +150,9 @@ class Feed:
     def shown(self, node_ids: Iterable[str], gone: Iterable[str]) -> None:
         """These nodes were shown to the watcher, or taken from its view."""
         self._told.difference_update(gone)
-        if new := [node_id for node_id in node_ids if node_id not in self._told]:
+        # Of a node that nothing is known of there is nothing to tell, however often its record changes.
+        knows = self._usage.knows
+        if new := [node_id for node_id in node_ids if node_id not in self._told and knows(node_id)]:
             self._dirty.update(new)
             self.due = True
 

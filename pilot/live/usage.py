@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from pilot.live.notifier import Notifier
 from pilot.wire import Usage
@@ -44,6 +45,7 @@ class UsageHistory:
         self.step = 0.0
         """Seconds between two samples."""
         self._lines: dict[str, _Line] = {}
+        """The one that was told of last is the last."""
         self._run = 0
         self._end = 0
         """Number of the newest sample of all, plus one."""
@@ -62,7 +64,7 @@ class UsageHistory:
         self._advance(frame.time, frame.step)
         self.version += 1
         for node in frame.nodes:
-            line = self._lines.get(node.node)
+            line = self._lines.pop(node.node, None)
             before = self._until(line, self._end - len(node.cpu)) if line is not None else b""
             cpu = (before + node.cpu)[-SAMPLES:]
             self._lines[node.node] = _Line(self._run, self._end, cpu, node.memory, self.version)
@@ -99,7 +101,8 @@ class UsageHistory:
 
     def changed_since(self, version: int) -> set[str]:
         """The nodes with new values since then; each other one has gone on as it was."""
-        return {node_id for node_id, line in self._lines.items() if line.version > version}
+        newest = takewhile(lambda entry: entry[1].version > version, reversed(self._lines.items()))
+        return {node_id for node_id, _ in newest}
 
     # --- inside ----------------------------------------------------------------------------------
 
