@@ -28,6 +28,8 @@ class Flash(msgspec.Struct, frozen=True):
     tone: Tone
     until: float
     """When it is no longer shown, on the monotonic clock."""
+    link: str = ""
+    """The state of the link when it was said: what happens to the link later is the greater news."""
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -111,7 +113,7 @@ class Cockpit:
 
     def flash(self, text: str, tone: Tone = "", seconds: float = FLASH_SECONDS) -> None:
         """Say something in passing."""
-        self._flash = Flash(text, tone, self.monotonic() + seconds)
+        self._flash = Flash(text, tone, self.monotonic() + seconds, self.sites.current.state)
         self.changed.tell()
 
     def flash_error(self, error: PilotError) -> None:

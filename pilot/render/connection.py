@@ -81,10 +81,11 @@ def light(live: Seen, now: float) -> list[Cell] | None:
         return None
     if live.state == "connecting":
         return [Cell("◌ ", "busy"), Cell(f"connecting to {live.name} …")]
-    why = f": {live.error.message}" if live.error is not None else ""
+    # Why comes last: a narrow screen cuts it, and not what to do.
+    why = [Cell(f": {live.error.message}", "dim")] if live.error is not None else []
     if live.state == "refused":
-        return [Cell("✕ ", "bad"), Cell(f"not connected{why}"), Cell("   R tries again", "dim")]
+        return [Cell("✕ ", "bad"), Cell("not connected, R tries again"), *why]
     next_one = ""
     if live.next_attempt is not None:
-        next_one = f"   next try in {duration(max(0.0, live.next_attempt - now))}, R tries now"
-    return [Cell("✕ ", "bad"), Cell(f"link lost {ago(live.since, now)} ago{why}"), Cell(next_one, "dim")]
+        next_one = f", next try in {duration(max(0.0, live.next_attempt - now))}, R tries now"
+    return [Cell("✕ ", "bad"), Cell(f"link lost {ago(live.since, now)} ago{next_one}"), *why]

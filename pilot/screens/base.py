@@ -136,11 +136,11 @@ class PilotScreen(Screen[None]):
         left, right = title(desk.live, desk.scope, cockpit.readonly, now)
         self.query_one("#title", CellLine).show(left, right if self.size.width >= _CLOCK_FROM else right[:-1])
         self.query_one(TabStrip).show(self.tabs(), self.MODE or self.app.current_mode)
-        flash = cockpit.flashed()
-        if (trouble := light(desk.live, now)) is not None:
-            self.query_one("#flash", CellLine).show(trouble, self.crumbs())
-        elif flash is not None:
+        flash, trouble = cockpit.flashed(), light(desk.live, now)
+        if flash is not None and (trouble is None or flash.link == desk.live.state):
             self.query_one("#flash", CellLine).show([Cell(flash.text, flash.tone)], self.crumbs())
+        elif trouble is not None:
+            self.query_one("#flash", CellLine).show(trouble, self.crumbs())
         else:
             self.query_one("#flash", CellLine).show(*self._last_asked(now))
 

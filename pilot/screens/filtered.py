@@ -12,7 +12,7 @@ from pilot.filtering import Filter
 from pilot.live.cockpit import Cockpit
 from pilot.screens.base import PilotScreen
 from pilot.widgets.prompt import Prompt
-from pilot.widgets.table import VirtualTable
+from pilot.widgets.table import Place, VirtualTable
 
 
 class FilteredScreen(PilotScreen):
@@ -22,6 +22,7 @@ class FilteredScreen(PilotScreen):
         super().__init__(cockpit)
         self._filter_text = ""
         self._filter_before = ""
+        self._place_before: Place | None = None
 
     @property
     def table(self) -> VirtualTable[Any]:
@@ -70,7 +71,7 @@ class FilteredScreen(PilotScreen):
 
     def action_filter(self) -> None:
         """Open the `/` line."""
-        self._filter_before = self._filter_text
+        self._filter_before, self._place_before = self._filter_text, self.table.place()
         self.query_one(Prompt).ask("/", self._filter_text)
 
     @on(Prompt.Changed)
@@ -92,5 +93,5 @@ class FilteredScreen(PilotScreen):
 
     @on(Prompt.Cancelled)
     def _filter_left(self, event: Prompt.Cancelled) -> None:
-        if event.sign == "/":
-            self.try_filter(self._filter_before)
+        if event.sign == "/" and self.try_filter(self._filter_before) and self._place_before is not None:
+            self.table.return_to(self._place_before)
