@@ -94,10 +94,15 @@ class Pty:
         """Leave as a person does; by force if that does not help."""
         with contextlib.suppress(OSError):
             self.type(keys)
+        # A program whose last words nobody takes cannot end.
+        until = time.perf_counter() + 2.0
+        while select.select([self._master], [], [], max(0.0, until - time.perf_counter()))[0]:
+            if not self._read():
+                break
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
         if self._process.poll() is None:
-            self._process.terminate()
+            self._process.kill()
             self._process.wait(5.0)
         os.close(self._master)
 
