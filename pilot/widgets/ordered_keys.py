@@ -55,10 +55,20 @@ class OrderedKeys(App[Result], inherit_bindings=False):
         """Go the way of the event, queue by queue and behind it, up to the app."""
         parent = pump.parent
         if parent is None:
-            # What the app did on it may move the focus, which Textual does in the next turn.
-            self.call_later(self._done, event)
+            self.call_later(self._settle, event)
         else:
             pump.call_later(self._follow, parent, event)
+
+    def _settle(self, event: Typed) -> None:
+        """Wait for what it has led to: messages to other widgets, another focus, another screen."""
+        if not self.is_running:
+            return
+        pumps = (self, *self.screen.walk_children(with_self=True))
+        if event is self._handling and any(pump.message_queue_size for pump in pumps):
+            # Not by a message: an app that always finds one in its queue leaves nobody else a turn.
+            asyncio.get_running_loop().call_soon(self._settle, event)
+        else:
+            self._done(event)
 
     def _done(self, event: Typed) -> None:
         """The key has had its effect, or has taken too long: the next one, in the app's own turn."""

@@ -41,6 +41,14 @@ class _App(OrderedKeys[None], inherit_bindings=False):
     def action_menu(self) -> None:
         self.push_screen(_Menu(), self.chosen.append)
 
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        # In two steps, as messages between widgets go.
+        self.call_later(self._leave, event.value)
+
+    def _leave(self, line: str) -> None:
+        self.commands.append(f"line {line}")
+        self.set_focus(None)
+
     def action_command(self, name: str) -> None:
         self.commands.append(name)
 
@@ -48,7 +56,7 @@ class _App(OrderedKeys[None], inherit_bindings=False):
 def _burst(app: _App, keys: str) -> None:
     """All at once, as a terminal's driver does with what is typed ahead."""
     for character in keys:
-        key = {":": "colon"}.get(character, character)
+        key = {":": "colon", "\r": "enter"}.get(character, character)
         event = events.Key(key, character)
         event.set_sender(app)
         app.post_message(event)
@@ -60,6 +68,13 @@ async def test_what_is_typed_behind_a_colon_is_on_the_line_and_no_command() -> N
         _burst(app, ":xoxo")
         await until(lambda: app.query_one(Input).value == "xoxo")
         assert app.commands == []
+
+
+async def test_what_is_typed_behind_the_end_of_a_line_is_no_part_of_it() -> None:
+    app = _App()
+    async with app.run_test():
+        _burst(app, ":ab\rxo")
+        await until(lambda: app.commands == ["line ab", "x", "o"])
 
 
 async def test_the_second_key_is_the_menus() -> None:
