@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,12 @@ from pilot.link.trust import AskFirstUse, KnownHosts
 if TYPE_CHECKING:
     from keys.identity import Signer
     from pilot.link.link import Link
+
+
+def load() -> None:
+    """Import what links are made of. This takes so long that whoever draws does it on a thread."""
+    for module in ("pilot.link.link", "pilot.link.receipts"):
+        importlib.import_module(module)
 
 
 class Connector:
@@ -44,6 +52,7 @@ class Connector:
         Raises:
             PilotError: as for `Link.connect`.
         """
+        await asyncio.to_thread(load)
         from pilot.link.link import CALL_SECONDS, Link
         from pilot.link.receipts import Receipts
 
