@@ -28,9 +28,13 @@ class Seen(Protocol):
     def writing(self) -> bool: ...
 
 
-def status(session: Seen, node: Node | None, now: float) -> tuple[list[Cell], list[Cell]]:
-    """The status line's left and right."""
-    left = [Cell("⌁ ", "dim"), Cell(session.name, "strong"), Cell(" · serial · ", "dim")]
+NARROW = 60
+"""Columns below which the host is left out."""
+
+
+def status(session: Seen, node: Node | None, now: float, room: int) -> tuple[list[Cell], list[Cell]]:
+    """The left and right of a status line of so many columns."""
+    left = [Cell("⌁ ", "dim"), Cell(session.name, "strong"), Cell(" · ", "dim")]
     if session.state == "live":
         left += _people(session, node)
     elif session.state == "opening":
@@ -41,9 +45,11 @@ def status(session: Seen, node: Node | None, now: float) -> tuple[list[Cell], li
         left.append(Cell(f"✕ {session.why}", "bad"))
     if node is None:
         return left, []
-    state = state_cell(node, now)
-    right = [state, Cell(f" {ago(node.since, now)}", "dim")] if node.state != "unknown" else [state]
-    return left, [*right, Cell(f" · {node.host}", "dim")]
+    right = [state_cell(node, now)]
+    if room >= NARROW:
+        since = f" {ago(node.since, now)}" if node.state != "unknown" else ""
+        right.append(Cell(f"{since} · {node.host}", "dim"))
+    return left, right
 
 
 def _people(session: Seen, node: Node | None) -> list[Cell]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from textual import on, work
 from textual.containers import Container
 from textual.widget import Widget
 
-from pilot.errors import PilotError
+from pilot.console import keys
 from pilot.live.cockpit import Cockpit, Desk, Opened
 from pilot.live.opening import Mode
 from pilot.records import Node
@@ -24,8 +24,8 @@ from pilot.widgets.prompt import Prompt
 from pilot.widgets.terminal import TerminalWidget
 
 PANES = 2
-NOTICE_SECONDS = 6.0
-"""For how long what was told of the console stands in the line of keys."""
+OFFERED = 50
+"""Names that a line is completed to."""
 
 
 class ConsoleScreen(PilotScreen):
@@ -44,7 +44,7 @@ class ConsoleScreen(PilotScreen):
         self.MODE = mode
         self._desk = desk
         self._turns = turns
-        self._panes = [ConsolePane(cockpit, desk, node, how, turns)]
+        self._panes = [ConsolePane(cockpit, desk, node, how, turns, self._tell_news)]
         self._active = self._panes[0]
         self._covered = False
 
@@ -108,26 +108,18 @@ class ConsoleScreen(PilotScreen):
 
     def _draw_line(self) -> None:
         """The last line: how to leave and what was told, or the keys that work."""
-        said = self._said()
-        typing = self._active.typing
-        if typing:
+        said = self._active.said()
+        if self._active.typing:
             leave = self._active.leave_words
-            said = said or [Cell(leave, "strong"), Cell(" leaves"), Cell(console_keys.THEN, "dim")]
+            room = self.query_one("#typing", CellLine).content_size.width or self.size.width - 2
+            then = console_keys.then(room - len(leave) - len(" leaves"), self._can)
+            said = said or [Cell(leave, "strong"), Cell(" leaves"), Cell(then, "dim")]
         self.query_one("#typing", CellLine).show(said)
         self.set_class(bool(said), "-saying")
         self.refresh_bindings()
 
-    def _said(self) -> list[Cell]:
-        session = self._active.session
-        if session.pasting.going:
-            done = session.pasting.sent * 100 // max(session.pasting.size, 1)
-            stop = f"   {self._active.leave_words} x stops it" if self._active.typing else "   x stops it"
-            return [Cell(f"pasting, {done} %", "busy"), Cell(stop, "dim")]
-        if (flash := self.cockpit.flashed()) is not None:
-            return [Cell(flash.text, flash.tone)]
-        if session.notices and self.cockpit.clock() - session.notices[-1].time < NOTICE_SECONDS:
-            return [Cell(f"⌁ {session.notices[-1].text}")]
-        return []
+    def _can(self, action: str) -> bool:
+        return bool(self.check_action(action, ()))
 
     def _name_tab(self, news: bool = False) -> None:
         names = " ┃ ".join(pane.session.name for pane in self._panes)
@@ -140,14 +132,11 @@ class ConsoleScreen(PilotScreen):
             self._draw_line()
         self._tell_news()
 
-    @on(ConsolePane.Printed)
-    def _pane_printed(self, event: ConsolePane.Printed) -> None:
-        event.stop()
-        self._tell_news()
-
     def _tell_news(self) -> None:
+        if not self.is_mounted or self.app.current_mode == self.MODE:
+            return
         known = next((tab for tab in self.cockpit.opened if tab.mode == self.MODE), None)
-        if known is not None and not known.news and self.app.current_mode != self.MODE:
+        if known is not None and not known.news:
             self._name_tab(news=True)
 
     # --- typing ----------------------------------------------------------------------------------
@@ -180,7 +169,8 @@ class ConsoleScreen(PilotScreen):
 
     def action_literal(self) -> None:
         """The release key was pressed twice: it is for the guest."""
-        self._active.terminal.send(b"\x1d")
+        terminal = self._active.terminal
+        terminal.send(keys.encode(terminal.release_key, None, terminal.engine.modes) or b"")
         self.action_type()
 
     def action_other(self) -> None:
@@ -213,19 +203,9 @@ class ConsoleScreen(PilotScreen):
     @on(Prompt.Submitted)
     def _asked(self, event: Prompt.Submitted) -> None:
         if event.sign == "/":
-            self._search(event.text)
+            self._active.search(event.text)
         elif event.sign == "|":
             self._split_with(event.text.strip())
-
-    def _search(self, text: str) -> None:
-        try:
-            found = self._active.terminal.search(text)
-        except PilotError as error:
-            self.cockpit.flash_error(error)
-            return
-        if text:
-            said = f"{found:,} found: n older, N newer" if found else "it is nowhere in what is kept"
-            self.cockpit.flash(said, "dim", 4)
 
     # --- the console -----------------------------------------------------------------------------
 
@@ -293,24 +273,23 @@ class ConsoleScreen(PilotScreen):
         if len(self._panes) == PANES:
             self.toggle_class("-stacked")
             return
-        names = [node.name for node in self._desk.nodes() if node.serial and node.name]
-
-        def complete(text: str) -> list[str]:
-            return [name for name in names if name.startswith(text)][:50]
-
-        self.query_one(Prompt).ask("|", "", complete)
+        names = [node.name for node in self._with_console() if node.name]
+        self.query_one(Prompt).ask("|", "", lambda text: [n for n in names if n.startswith(text)][:OFFERED])
 
     def _split_with(self, name: str) -> None:
-        node = next((n for n in self._desk.nodes() if n.name == name and n.serial), None)
+        node = next((node for node in self._with_console() if node.name == name), None)
         if node is not None:
             self.add_pane(node)
         elif name:
             self.cockpit.flash(f"There is no node '{name}' with a serial console here.", "bad")
 
+    def _with_console(self) -> Iterator[Node]:
+        return (node for node in self._desk.nodes() if node.serial)
+
     @work(exclusive=True, group="panes")
     async def add_pane(self, node: Node) -> None:
         """Show this node's console beside the one that is there."""
-        pane = ConsolePane(self.cockpit, self._desk, node, "write", self._turns)
+        pane = ConsolePane(self.cockpit, self._desk, node, "write", self._turns, self._tell_news)
         self._panes.append(pane)
         self.add_class("-split")
         await self.query_one("#panes").mount(pane)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.binding import Binding, BindingType
 
 BINDINGS: list[BindingType] = [
@@ -27,5 +29,25 @@ BINDINGS: list[BindingType] = [
     Binding("home", "look(-1000000)", "to the oldest line", show=False, id="console.oldest"),
     Binding("end", "look(1000000)", "to the newest line", show=False, id="console.newest"),
 ]
-THEN = "   then  p power  / search  y copy  t take  w watch  s stty  f full  | split  q close  ? keys"
-"""What stands beside the key that leaves."""
+_THEN = (
+    ("p power", ""),
+    ("/ search", ""),
+    ("y copy", ""),
+    ("t take the keyboard", "take"),
+    ("| split", ""),
+    ("q close", ""),
+    ("s stty", "stty"),
+    ("f full terminal", "full"),
+    ("w watch", "watch"),
+)
+"""What to say of the keys, the most wanted first, and the action without which it is not said."""
+_LAST = "? keys"
+
+
+def then(room: int, can: Callable[[str], bool]) -> str:
+    """What the keys do once the guest is left, as much of it as there is room for."""
+    said = ["   then"]
+    for words, action in _THEN:
+        if (not action or can(action)) and len("  ".join([*said, words, _LAST])) <= room:
+            said.append(words)
+    return "  ".join([*said, _LAST])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -21,6 +22,7 @@ from pilot.live.console import ConsoleSession
 from pilot.live.opening import Mode
 from pilot.records import Node
 from pilot.render import console as render
+from pilot.render.table import Cell
 from pilot.widgets.cell_line import CellLine
 from pilot.widgets.confirm import ConfirmScreen
 from pilot.widgets.terminal import RELEASE_KEY, TerminalWidget
@@ -28,6 +30,8 @@ from pilot.widgets.terminal import RELEASE_KEY, TerminalWidget
 if TYPE_CHECKING:
     from pilot.link.console_stream import ConsoleStream
 
+NOTICE_SECONDS = 6.0
+"""For how long what was told of the console stands in the line of keys."""
 _CLOSE_SECONDS = 2.0
 
 
@@ -40,6 +44,8 @@ class ConsolePane(Vertical):
         width: 1fr;
         & > .status { background: $panel; }
         &.-typing > .status { background: $accent 25%; text-style: bold; }
+        &:ansi > .status { background: ansi_default; text-style: underline; }
+        &.-typing:ansi > .status { background: ansi_default; text-style: bold reverse; }
     }
     """
 
@@ -50,23 +56,30 @@ class ConsolePane(Vertical):
             super().__init__()
             self.pane = pane
 
-    class Printed(Message):
-        """The guest printed something."""
+    def __init__(
+        self,
+        cockpit: Cockpit,
+        desk: Desk,
+        node: Node,
+        mode: Mode,
+        turns: asyncio.Lock,
+        printed: Callable[[], None],
+    ) -> None:
+        """A node's console, opened in a mode.
 
-        def __init__(self, pane: ConsolePane) -> None:
-            super().__init__()
-            self.pane = pane
-
-        def can_replace(self, message: Message) -> bool:
-            """One of several is enough."""
-            return isinstance(message, ConsolePane.Printed) and message.pane is self.pane
-
-    def __init__(self, cockpit: Cockpit, desk: Desk, node: Node, mode: Mode, turns: asyncio.Lock) -> None:
-        """`turns` is shared by all consoles of the app."""
+        Args:
+            cockpit: what all screens share.
+            desk: the site.
+            node: whose console it is.
+            mode: write, watch, or take.
+            turns: shared by all consoles of the app.
+            printed: called whenever the guest has printed something, very often while it floods.
+        """
         super().__init__()
         self._cockpit = cockpit
         self._desk = desk
         self._first = node
+        self._tell_printed = printed
         engine = BitttyEngine(80, 24, scrollback=cockpit.settings.scrollback)
         self.session = ConsoleSession(
             node.id, node.name or node.domain, self.open, engine, mode=mode, clock=cockpit.clock, turns=turns
@@ -186,7 +199,7 @@ class ConsolePane(Vertical):
 
     def _printed(self) -> None:
         self.terminal.engine_changed()
-        self.post_message(self.Printed(self))
+        self._tell_printed()
         if self.session.engine.bells != self._bells:
             self._bells = self.session.engine.bells
             if self._cockpit.settings.bell and self.screen.is_current:
@@ -197,6 +210,30 @@ class ConsolePane(Vertical):
         if live and not self._was_live and self.session.state in ("lost", "opening"):
             self.session.retry()
         self._was_live = live
+
+    def said(self) -> list[Cell]:
+        """What is to be said now instead of the keys: of a paste, in passing, or of the console."""
+        session, flash = self.session, self._cockpit.flashed()
+        if session.pasting.going:
+            done = session.pasting.sent * 100 // max(session.pasting.size, 1)
+            stop = f"   {self.leave_words} x stops it" if self.typing else "   x stops it"
+            return [Cell(f"pasting, {done} %", "busy"), Cell(stop, "dim")]
+        if flash is not None:
+            return [Cell(flash.text, flash.tone)]
+        if session.notices and self._cockpit.clock() - session.notices[-1].time < NOTICE_SECONDS:
+            return [Cell(f"⌁ {session.notices[-1].text}")]
+        return []
+
+    def search(self, text: str) -> None:
+        """Search for a text, and say how often it is there; nothing ends the search."""
+        try:
+            found = self.terminal.search(text)
+        except PilotError as error:
+            self._cockpit.flash_error(error)
+            return
+        if text:
+            said = f"{found:,} found: n older, N newer" if found else "it is nowhere in what is kept"
+            self._cockpit.flash(said, "dim", 4)
 
     @work(exclusive=True, group="full")
     async def go_full(self) -> None:
@@ -224,4 +261,5 @@ class ConsolePane(Vertical):
         if self.is_mounted:
             known = self._desk.live.store.records.get(self._first.id)
             node = known if isinstance(known, Node) else None
-            self.query_one(CellLine).show(*render.status(self.session, node, self._cockpit.clock()))
+            room = self.size.width or self.screen.size.width
+            self.query_one(CellLine).show(*render.status(self.session, node, self._cockpit.clock(), room))

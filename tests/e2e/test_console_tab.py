@@ -89,7 +89,7 @@ async def test_boot_login_full_screen_and_back(at_a_console: AtAConsole) -> None
     await prints(app, f"{engine.rows} {engine.columns}")
 
 
-async def test_the_tab_outlives_reset_restart_of_airboss_and_a_look_elsewhere(
+async def test_the_tab_outlives_airboss_and_a_look_elsewhere(
     at_a_console: AtAConsole,
 ) -> None:
     app, site = at_a_console

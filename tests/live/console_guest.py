@@ -54,7 +54,7 @@ class Guest:
             outcome = wire.Outcome(NODE, "refused", fault=self.refusal)
             channel.send(self._airboss.signed(request, (outcome,)))
             return
-        (node,) = self._airboss.nodes(body.targets)
+        node = next(node for node in self._airboss.nodes(()) if {node.name, node.id} & {*body.targets})
         done = wire.Outcome(node.name, "done", node.id, node.state)
         writing = self.writing and body.args["mode"] != "watch"
         channel.send(
