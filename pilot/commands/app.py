@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from pilot.live.connecting import Connecting
     from pilot.live.sites import LiveSites
     from pilot.screens.questions import AppAsker
+    from pilot.widgets import faithful_keys
 
     settings = app_config.load(config)
     log = ending.keep_log(config)
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     _collect_once_settled(sites.current)
     # What links are made of takes half as long to import as the app: it begins while that draws.
     threading.Thread(target=connector.load, name="imports", daemon=True).start()
+    faithful_keys.install()
     code = app.run(mouse=settings.mouse)
     if code is None and app.return_code:
         sys.stderr.write(f"pilot made a mistake, and had to end. Please report it; {log} has it too.\n")

@@ -16,6 +16,8 @@ from textual import events
 from textual.app import App
 from textual.dom import DOMNode
 
+from pilot.widgets.faithful_keys import ordinary
+
 Result = TypeVar("Result")
 
 LONGEST_SECONDS = 0.25
@@ -45,6 +47,9 @@ class OrderedKeys(App[Result], inherit_bindings=False):
             await self._give(event)
 
     async def _give(self, event: Typed) -> None:
+        if isinstance(event, events.Key) and not getattr(self.focused, "TAKES_ALL_KEYS", False):
+            event, *rest = ordinary(event)
+            self._typed.extendleft(reversed(rest))
         self._handling = event
         target = self.focused or self.screen
         self._patience = asyncio.get_running_loop().call_later(LONGEST_SECONDS, self._done, event)
