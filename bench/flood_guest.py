@@ -1,8 +1,8 @@
 """A stand-in for airboss whose guest floods its console: `python -m bench.flood_guest FOLDER`.
 
-A process of its own, so that it takes nothing from what is measured. It says its port, "open" when its
-console is, and floods when it is told to: a line on its standard input with megabytes, 1 for colours, and a
-last word.
+A process of its own, so that it takes nothing from what is measured. FOLDER gets the configuration of a user.
+It says "ready", and "open" when a console is opened. The guest echoes what is typed, and floods when it is
+told to: a line on the standard input with megabytes, 1 for colours, and a last word.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from pilot import wire
-from tests.client.stand_in import Channel, StandIn, User
+from tests.client.stand_in import Channel, StandIn, User, node
 
 _WORDS = (
     "usb",
@@ -45,27 +45,34 @@ def boot_log(size: int, colour: bool = False) -> bytes:
 async def main(folder: Path) -> None:
     """Serve until standard input ends."""
     airboss = StandIn()
-    User(folder, airboss)
-    opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
+    airboss.records[2:] = [node(0, state="on")]
+    user = User(folder, airboss)
+    consoles: list[Channel] = []
 
     async def serve(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
-        (node,) = airboss.nodes(body.targets)
-        done = wire.Outcome(node.name, "done", node.id, node.state)
-        channel.send(airboss.signed(request, (done,)), wire.Attached(node.id, node.name, True, 0))
-        opened.set_result(channel)
-        await channel.closed.wait()
+        if body.verb != "console.open":
+            await airboss.answer(channel, request, body)
+            return
+        (one,) = airboss.nodes(())
+        done = wire.Outcome(one.name, "done", one.id, one.state)
+        channel.send(airboss.signed(request, (done,)), wire.Attached(one.id, one.name, True, 0))
+        consoles.append(channel)
+        print("open", flush=True)
+        while True:
+            frame = await channel.frames.get()
+            if isinstance(frame, wire.Input):
+                channel.send(wire.Output(frame.data))
 
     airboss.on_request = serve
     await airboss.start()
-    print(airboss.port, flush=True)
-    channel = await opened
-    print("open", flush=True)
+    user.pin()
+    print("ready", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         megabytes, colour, last = line.split()
         data = boot_log(int(megabytes) * 1_000_000, colour == "1") + f"\r\n{last}".encode()
         print("begun", flush=True)
         for start in range(0, len(data), wire.MAX_CONSOLE_CHUNK):
-            channel.send(wire.Output(data[start : start + wire.MAX_CONSOLE_CHUNK]))
+            consoles[-1].send(wire.Output(data[start : start + wire.MAX_CONSOLE_CHUNK]))
     await airboss.stop()
 
 

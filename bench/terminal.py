@@ -1,4 +1,4 @@
-"""A guest that floods its console: over SSH, through engine and widget, to a terminal of 200 by 50."""
+"""A console in the app: a key's echo, and a guest that floods it. Over SSH, on a terminal of 200 by 50."""
 
 from __future__ import annotations
 
@@ -7,37 +7,67 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
 
 from bench.keystrokes import Pty
-from bench.result import Row, at_least, below, percentile
-from bench.workshop import ROOT, Workshop
+from bench.result import Row, at_least, below, median, percentile
+from bench.workshop import ROOT, Workshop, console_script
 
 MEGABYTES = 12
 LONG = 80
 """Megabytes that last for as long as keys are typed."""
-KEYS = 60
+LETTERS = "абвгдежзийклмнопрстуфхцчшщъыьэюяАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ"
+"""Each is typed once: no flood prints any of them, and what is drawn again is none that is waited for."""
 PAUSE = 0.05
 """Seconds between two keys."""
 READY_SECONDS = 30.0
 FLOOD_SECONDS = 120.0
+FRAME_MS = 17
 ROWS, COLUMNS = 50, 200
 
 
+class Figures(msgspec.Struct, frozen=True):
+    """What was measured: megabytes a second, and milliseconds of each key."""
+
+    plain: float
+    coloured: float
+    keys: list[float]
+    echo: list[float]
+    echo_outside: list[float]
+    """The same in `pilot console`, without the app."""
+
+
 async def measure(workshop: Workshop) -> list[Row]:
-    """Floods first, then keys of the app's own while a flood lasts."""
-    plain, coloured, times = await asyncio.to_thread(_measure, workshop)
+    """Echoes first, then floods, then keys of the app's own while a flood lasts."""
+    figures = await asyncio.to_thread(_measure, workshop)
+    echo, outside = median(figures.echo), median(figures.echo_outside)
     workshop.notes.append(
-        f"Floods of {MEGABYTES} MB through the whole app at {COLUMNS}x{ROWS}; "
-        f"the app's other keys during one: median {percentile(times, 50):.0f} ms."
+        f"Console in the app: floods of {MEGABYTES} MB at {COLUMNS}x{ROWS}. "
+        f"The app's other keys during one: median {median(figures.keys):.0f} ms. "
+        f"Key echo: p95 {percentile(figures.echo, 95):.1f} ms, in `pilot console` "
+        f"{percentile(figures.echo_outside, 95):.1f} ms; from a stand-in for airboss that echoes at once."
     )
     return [
-        at_least("a boot log through the app's console", plain, "MB/s", 4),
-        Row("the same in colours", coloured, "MB/s"),
-        below("the app's other keys while a guest floods, p95", percentile(times, 95), "ms", 100),
+        Row(
+            "key echo in the app's console",
+            echo,
+            "ms",
+            "`pilot console`",
+            outside,
+            f"<= + {FRAME_MS} ms",
+            echo <= outside + FRAME_MS,
+        ),
+        at_least("a boot log through the app's console", figures.plain, "MB/s", 4),
+        Row("the same in colours", figures.coloured, "MB/s"),
+        below("the app's other keys while a guest floods, p95", percentile(figures.keys, 95), "ms", 100),
     ]
 
 
-def _measure(workshop: Workshop) -> tuple[float, float, list[float]]:
+def _measure(workshop: Workshop) -> Figures:
     folder = workshop.fresh("u")
     guest = subprocess.Popen(
         [sys.executable, "-m", "bench.flood_guest", str(folder)],
@@ -46,28 +76,50 @@ def _measure(workshop: Workshop) -> tuple[float, float, list[float]]:
         text=True,
         cwd=ROOT,
     )
-    assert guest.stdin is not None
-    assert guest.stdout is not None
     try:
-        config = folder / "config"
-        command = [
-            *(sys.executable, "-m", "bench.flood_app", guest.stdout.readline().strip()),
-            *(str(config / "id_ed25519"), str(config / "known_hosts")),
-        ]
-        terminal = Pty(command, {**os.environ, "COLORTERM": "truecolor"}, ROWS, COLUMNS)
-        try:
-            if not terminal.await_text(b"key 0.", READY_SECONDS):
-                raise RuntimeError(f"the app did not start: {terminal.last!r}")
+        _said(guest, "ready")
+        with _opened(folder, "console", "compute-0-0") as terminal:
             _said(guest, "open")
+            terminal.settle(0.5)
+            echo_outside = [_key(terminal, letter) for letter in LETTERS]
+        with _opened(folder) as terminal:
+            _await(terminal, "compute-0-0")
+            terminal.type(b"c")
+            _said(guest, "open")
+            terminal.settle(1.0)
+            echo = [_key(terminal, letter) for letter in LETTERS]
             plain = _flood(guest, terminal, False)
             coloured = _flood(guest, terminal, True)
+            terminal.type(b"\x1d/")
+            _await(terminal, "/")
             _begin(guest, LONG, False, "never-seen")
-            return plain, coloured, [_key(terminal, number) for number in range(1, KEYS + 1)]
-        finally:
-            terminal.end(b"\x11")
+            keys = [_key(terminal, letter) for letter in LETTERS]
     finally:
         guest.kill()
         guest.communicate()
+    return Figures(plain, coloured, keys, echo, echo_outside)
+
+
+@contextmanager
+def _opened(folder: Path, *words: str) -> Iterator[Pty]:
+    """`pilot` on a terminal; ended by force if need be."""
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
+        "HOME": str(folder),
+        "PILOT_CONFIG": str(folder / "config"),
+        "LANG": "C.UTF-8",
+        "COLORTERM": "truecolor",
+    }
+    terminal = Pty([*console_script("pilot"), *words], environment, ROWS, COLUMNS)
+    try:
+        yield terminal
+    finally:
+        terminal.end(b"\x1d")
+
+
+def _await(terminal: Pty, text: str) -> None:
+    if not terminal.await_text(text.encode(), READY_SECONDS):
+        raise RuntimeError(f"no {text!r} came: {terminal.last!r}")
 
 
 def _said(guest: subprocess.Popen[str], word: str) -> None:
@@ -93,11 +145,11 @@ def _flood(guest: subprocess.Popen[str], terminal: Pty, colour: bool) -> float:
     return MEGABYTES / (time.perf_counter() - begin)
 
 
-def _key(terminal: Pty, number: int) -> float:
-    """Milliseconds from a key to what it changes on the screen."""
+def _key(terminal: Pty, letter: str) -> float:
+    """Milliseconds from a key to its letter on the app's own line."""
     begin = time.perf_counter()
-    terminal.type(b"x")
-    if not terminal.await_text(b"key %d." % number, 10):
+    terminal.type(letter.encode())
+    if not terminal.await_text(letter.encode(), 10):
         raise RuntimeError(f"a key was not taken: {terminal.last!r}")
     took = (time.perf_counter() - begin) * 1000
     pause = time.perf_counter() + PAUSE
