@@ -32,6 +32,11 @@ def clock(moment: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
+def day(moment: float) -> str:
+    """Date and time here, to the minute."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
 def memory(kib: int) -> str:
     """`512 M`, `2.0 G`; `-` for none."""
     if kib <= 0:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -129,6 +130,8 @@ class Opened:
 
     def text(self) -> str:
         """All that is on the screen, as a person reads it."""
+        # Without the screens below it a dialog would be drawn, and kept, on an empty ground.
+        visible_screen_stack.set(self.app._background_screens)
         return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
 
     def row(self, name: str) -> str:
