@@ -211,20 +211,8 @@ class ConsoleScreen(PilotScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What makes no sense now has no key."""
-        session = self._active.session
-        if action == "take":
-            return session.state == "live" and not session.writing
-        if action in ("watch", "stty"):
-            return session.writing
-        if action == "full":
-            return session.state == "live"
-        if action == "again":
-            return session.state in ("lost", "ended")
-        if action == "cancel_paste":
-            return session.pasting.going
-        if action == "next":
-            return bool(self._active.terminal.marks.pattern)
-        return super().check_action(action, parameters)
+        can = self._active.can(action)
+        return super().check_action(action, parameters) if can is None else can
 
     def action_take(self) -> None:
         """Take the keyboard."""
@@ -239,6 +227,10 @@ class ConsoleScreen(PilotScreen):
         """Type what tells the guest's shell the terminal's size."""
         self._active.session.type(self._active.session.stty_command())
         self.action_type()
+
+    def action_size(self) -> None:
+        """80 by 24, which is what most guests take a serial line for; or all the room there is."""
+        self._active.fix_size(not self._active.terminal.fixed)
 
     def action_cancel_paste(self) -> None:
         """Stop typing what was pasted."""

@@ -16,6 +16,7 @@ BINDINGS: list[BindingType] = [
     Binding("t", "take", "take keyboard", id="console.take"),
     Binding("w", "watch", "only watch", id="console.watch"),
     Binding("s", "stty", "tell size (stty)", id="console.stty"),
+    Binding("z", "size", "80x24, or all the room", show=False, id="console.size"),
     Binding("x", "cancel_paste", "stop paste", id="console.cancel-paste"),
     Binding("r", "again", "try again", id="console.again"),
     Binding("f", "full", "full terminal", id="console.full"),

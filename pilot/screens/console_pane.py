@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 NOTICE_SECONDS = 6.0
 """For how long what was told of the console stands in the line of keys."""
+USUAL_SIZE = (80, 24)
+"""What programs take a terminal for that does not say its size, as a serial line does not."""
 _CLOSE_SECONDS = 2.0
 
 
@@ -80,7 +82,7 @@ class ConsolePane(Vertical):
         self._desk = desk
         self._first = node
         self._tell_printed = printed
-        engine = BitttyEngine(80, 24, scrollback=cockpit.settings.scrollback)
+        engine = BitttyEngine(*USUAL_SIZE, scrollback=cockpit.settings.scrollback)
         self.session = ConsoleSession(
             node.id, node.name or node.domain, self.open, engine, mode=mode, clock=cockpit.clock, turns=turns
         )
@@ -135,6 +137,12 @@ class ConsolePane(Vertical):
         if self._keeping is None:
             # Not before: the engine's first size is the one that the console is opened with.
             self._keeping = asyncio.create_task(self.session.run(), name="console")
+
+    def fix_size(self, fixed: bool) -> None:
+        """80 by 24 whatever the room is, or as large as the room."""
+        self.terminal.fix(fixed)
+        if fixed:
+            self.session.resize(*USUAL_SIZE)
 
     @on(TerminalWidget.KeysTyped)
     def _typed(self, event: TerminalWidget.KeysTyped) -> None:
@@ -210,6 +218,19 @@ class ConsolePane(Vertical):
         if live and not self._was_live and self.session.state in ("lost", "opening"):
             self.session.retry()
         self._was_live = live
+
+    def can(self, action: str) -> bool | None:
+        """Whether an action of the tab makes sense now; None if it always does."""
+        session = self.session
+        return {
+            "take": session.state == "live" and not session.writing,
+            "watch": session.writing,
+            "stty": session.writing,
+            "full": session.state == "live",
+            "again": session.state in ("lost", "ended"),
+            "cancel_paste": session.pasting.going,
+            "next": bool(self.terminal.marks.pattern),
+        }.get(action)
 
     def said(self) -> list[Cell]:
         """What is to be said now instead of the keys: of a paste, in passing, or of the console."""

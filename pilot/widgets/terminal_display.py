@@ -117,6 +117,13 @@ class TerminalDisplay(Widget):
         if not self.fixed and width > 0 and height > 0:
             self.post_message(self.Resized(self, width, height))
 
+    def fix(self, fixed: bool) -> None:
+        """Let the engine keep its size whatever the room is, or tell how much room there is."""
+        self.fixed = fixed
+        self.redraw()
+        if not fixed and self.view.width > 0 and self.view.height > 0:
+            self.post_message(self.Resized(self, self.view.width, self.view.height))
+
     def _frame(self) -> None:
         """Mark what changed since the frame before to be drawn; no more frames if nothing did."""
         if not self._stale:

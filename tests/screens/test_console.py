@@ -57,6 +57,10 @@ async def test_the_guest_has_all_of_80_columns_and_keeps_its_size(tmp_path: Path
         await until(lambda: app.guest.sizes[-1] == (120, 36), what=f"the new size, {app.guest.sizes}")
         await app.release("s")
         await app.typed(b"stty rows 36 cols 120\r")
+        await app.release("z")
+        await until(lambda: app.guest.sizes[-1] == (80, 24), what="the usual size")
+        await app.press("z")
+        await until(lambda: app.guest.sizes[-1] == (120, 36), what="all the room")
 
 
 async def test_looking_back_and_searching(tmp_path: Path) -> None:
