@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from rich.text import Text
+from textual.geometry import Region
+from textual.strip import Strip
 
 from pilot.live.cockpit import Cockpit
 from pilot.live.glance import Glance
@@ -26,7 +30,8 @@ class NodePane(Toned):
         self._cockpit = cockpit
         self._glance = glance
         self._node: Node | None = None
-        self._drawn: Text | None = None
+        self._drawn: list[Text] = []
+        self._looking = False
 
     def on_mount(self) -> None:
         """Follow the console's lines."""
@@ -42,29 +47,39 @@ class NodePane(Toned):
         self.look_again()
 
     def look_again(self) -> None:
-        """Something of what is shown may be another."""
-        drawn = self._draw()
-        if drawn != self._drawn:
-            self._drawn = drawn
-            self.refresh()
+        """Something of what is shown may be another: looked at once, however often it is said meanwhile."""
+        if not self._looking:
+            self._looking = True
+            self.call_next(self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        before, self._drawn = self._drawn, self._draw()
+        # A line costs more to draw than to compare, and most stay when the cursor moves.
+        lines = enumerate(zip_longest(before, self._drawn))
+        if changed := [y for y, (old, new) in lines if old != new]:
+            self.refresh(*(Region(0, y, self.outer_size.width, 1) for y in changed))
 
     def on_resize(self) -> None:
         """More or less room."""
         self.look_again()
 
-    def render(self) -> Text:
-        """The pane as it was last drawn."""
-        return self._drawn if self._drawn is not None else Text()
+    def render_line(self, y: int) -> Strip:
+        """A line as it was last drawn."""
+        width, base = self.content_size.width, self.rich_style
+        if y >= len(self._drawn):
+            return Strip.blank(width, base)
+        return Strip(self._drawn[y].render(self.app.console)).adjust_cell_length(width).apply_style(base)
 
     @property
     def shown(self) -> str:
         """All of its text, for tests."""
-        return self._draw().plain
+        return "\n".join(line.plain for line in self._draw())
 
-    def _draw(self) -> Text:
+    def _draw(self) -> list[Text]:
         node = self._node
         if node is None:
-            return Text("")
+            return []
         width, height = self.content_size
         desk = self._cockpit.desk
         now = self._cockpit.clock()
@@ -90,7 +105,7 @@ class NodePane(Toned):
             lines.append(self.toned(Cell(f"  {self._silence(node)}", "dim")))
         for line in lines:
             line.truncate(max(1, width), overflow="ellipsis")
-        return Text("\n").join(lines[:height] if height else lines)
+        return lines[:height] if height else lines
 
     def _fact(self, label: str, value: Cell) -> Text:
         return Text(end="").join([self.toned(Cell(label.ljust(_LABEL), "dim")), self.toned(value)])
