@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from pilot.console.paste import Question
 from pilot.records import Node
 from pilot.render.nodes import state_cell
 from pilot.render.table import Cell
@@ -26,6 +25,21 @@ class Seen(Protocol):
     def since(self) -> float: ...
     @property
     def writing(self) -> bool: ...
+
+
+class Paste(Protocol):
+    """What is worth asking about a paste, as `pilot.console.paste` finds it."""
+
+    @property
+    def lines(self) -> int: ...
+    @property
+    def characters(self) -> int: ...
+    @property
+    def controls(self) -> int: ...
+    @property
+    def truncated(self) -> bool: ...
+    @property
+    def long_lines(self) -> bool: ...
 
 
 NARROW = 60
@@ -62,7 +76,7 @@ def _people(session: Seen, node: Node | None) -> list[Cell]:
     return [Cell(f"{writer} writes, you watch", "busy"), watching]
 
 
-def paste_question(asked: Question, seconds: float) -> tuple[str, str]:
+def paste_question(asked: Paste, seconds: float) -> tuple[str, str]:
     """What is to be pasted, and what to know before: how it is typed, and what is left out of it."""
     lines = f"{asked.lines:,} line{'s' if asked.lines != 1 else ''}"
     what = lines if asked.lines > 1 else f"{asked.characters:,} characters"
@@ -72,7 +86,8 @@ def paste_question(asked: Question, seconds: float) -> tuple[str, str]:
     if asked.truncated:
         words.append("It is too long: only the beginning is typed.")
     if asked.controls:
-        words.append(f"{asked.controls:,} control characters in it are left out.")
+        one = asked.controls == 1
+        words.append(f"{asked.controls:,} control character{' is' if one else 's are'} left out.")
     if asked.long_lines:
         words.append("A line in it is longer than most guests take.")
     return what, " ".join(words)
