@@ -64,13 +64,15 @@ def run(args: argparse.Namespace) -> int:
 def _collect_once_settled(live: LiveSite) -> None:
     """Look for garbage from the first connection on, and never among what is there by then.
 
-    A round over modules, widgets and styles holds up keys for 60 ms and more.
+    A round over modules, widgets and styles holds up keys for 60 ms and more. Each frame makes thousands of
+    objects: looking after 5,000 new ones instead of 700 takes half of the time.
     """
 
     def changed() -> None:
         if live.state != "connecting":
             unlisten()
             gc.freeze()
+            gc.set_threshold(5_000)
             gc.enable()
 
     unlisten = live.changed.listen(changed)
