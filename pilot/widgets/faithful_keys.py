@@ -1,7 +1,7 @@
 """What the user's terminal sends, without loss: Textual's parser knows no Alt with most keys.
 
-It takes `ESC :` for a colon, `ESC 1` for `¡`, `ESC DEL` for Ctrl+W and `^H` for Backspace. A console has to
-give the guest what was typed: Escape and a key close behind it are vi's daily bread, and slow lines join them.
+It takes `ESC :` for a colon, `ESC 1` for `¡`, `ESC DEL` for Ctrl+W, `^H` for Backspace. A console has to
+give the guest what was typed: Escape and a key close behind it are vi's daily bread; slow lines join them.
 """
 
 from __future__ import annotations
