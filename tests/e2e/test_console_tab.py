@@ -58,7 +58,7 @@ async def at_a_console(make_site: MakeSite, nodes: Callable[..., list[Vm]]) -> A
         await app.press("c")
         await until(lambda: app.app.current_mode == "console-1", what="the tab")
         await until(lambda: pane(app).session.state == "live", what="the console")
-        await app.press("ctrl+right_square_bracket", "p", "o")
+        await app.press("ctrl+right_square_bracket", "p", "o", "enter")
         await until(lambda: pane(app).typing, what="typing again")
         yield app, site
 
