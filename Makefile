@@ -7,14 +7,15 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install --require
 # Without isolation nothing unpinned is fetched to build with: requirements-build.lock has what it takes.
 LOCKED = $(PIP) --no-build-isolation --use-pep517
 
-.PHONY: help demo test check pytest bench clean debian-demo debian-test debian-bench
+.PHONY: help demo test check pytest bench pictures clean debian-demo debian-test debian-bench debian-pictures
 
 help:
-	@echo 'make demo    build a small hosting cluster from real parts, and try Rocks Pilot on it'
-	@echo 'make test    install what the tests need, then lint, type check and test everything'
-	@echo 'make check   lint and type check only'
-	@echo 'make bench   measure, beside what is compared with'
-	@echo 'make clean   remove the virtual environment and what tools left behind'
+	@echo 'make demo      build a small hosting cluster from real parts, and try Rocks Pilot on it'
+	@echo 'make test      install what the tests need, then lint, type check and test everything'
+	@echo 'make check     lint and type check only'
+	@echo 'make bench     measure, beside what is compared with'
+	@echo 'make pictures  draw the pictures in the documents anew, from a demo of its own'
+	@echo 'make clean     remove the virtual environment and what tools left behind'
 
 demo: debian-demo $(VENV)/.run
 	@$(BIN)/python -m pilot.demo
@@ -34,9 +35,12 @@ pytest: $(VENV)/.dev
 bench: debian-demo debian-bench $(VENV)/.dev
 	$(BIN)/python -m bench
 
+pictures: debian-demo debian-pictures $(VENV)/.dev
+	$(BIN)/python docs/make_pictures.py $(PICTURES)
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
-	find keys pilot tests bench -name __pycache__ -prune -exec rm -rf {} +
+	find keys pilot tests bench docs -name __pycache__ -prune -exec rm -rf {} +
 
 debian-demo:
 	@sh deploy/install-debian.sh deploy/debian-demo.txt
@@ -46,6 +50,9 @@ debian-test:
 
 debian-bench:
 	@sh deploy/install-debian.sh deploy/debian-bench.txt
+
+debian-pictures:
+	@sh deploy/install-debian.sh deploy/debian-pictures.txt
 
 # Debian's own Python where it is new enough: its headers are there to compile against.
 $(VENV)/.base: requirements-build.lock

@@ -188,7 +188,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "power.shutdown",
         "shutdown",
-        "ask the guest to shut down (ACPI), then what you chose after the grace",
+        "ask the guest to shut down (ACPI)",
         "node",
         "operator",
         2,
@@ -216,7 +216,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "power.reboot",
         "reboot",
-        "ask the guest to reboot (ACPI), then what you chose after the grace",
+        "ask the guest to reboot (ACPI)",
         "node",
         "operator",
         2,
@@ -268,7 +268,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "power.install",
         "install",
-        "boot from the network once, then from disk again, resetting it if it is on",
+        "boot from the network once, then from disk again",
         "node",
         "owner",
         3,

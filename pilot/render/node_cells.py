@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pilot.records import Node
 from pilot.render.nodes import console_cell, state_cell
+from pilot.render.palette import Tone
 from pilot.render.sparkline import sparkline
 from pilot.render.table import Cell
 from pilot.render.times import ago, memory
@@ -39,8 +40,8 @@ def cpu_cell(node: Node, samples: bytes) -> Cell:
     if node.state != "on" or not node.vcpus:
         return Cell("")
     newest = samples[-1] if samples else UNKNOWN
-    percent = "    " if newest == UNKNOWN else f"{newest:>3} %"[-5:]
-    tone = "dim" if newest == UNKNOWN else "busy" if newest >= BUSY_PERCENT else ""
+    percent = "     " if newest == UNKNOWN else f"{newest:>3} %"[-5:]
+    tone: Tone = "dim" if newest == UNKNOWN else "busy" if newest >= BUSY_PERCENT else ""
     return Cell(f"{sparkline(samples, SPARK_CELLS)} {percent}", tone)
 
 

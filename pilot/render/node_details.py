@@ -8,14 +8,17 @@ from pilot.records import Disk, Host, Nic, Node
 from pilot.render.nodes import console_cell, state_cell
 from pilot.render.sparkline import sparkline
 from pilot.render.table import Cell
-from pilot.render.times import ago, clock, memory
+from pilot.render.times import ago, clock, day, memory
 from pilot.wire import plain
 
 UNKNOWN = 255
+_DAY = 86_400
 
 
-def heading(node: Node) -> list[Cell]:
-    """One line: name, console, first interface, disks."""
+def heading(node: Node, alone: bool = True) -> list[Cell]:
+    """One line: name, console, first interface, disks; the name only where `facts` stand below it."""
+    if not alone:
+        return [Cell(node.name or node.domain, "strong")]
     facts = [f"serial {console_cell(node).text}" if node.serial else "no serial console"]
     facts += [_nic(nic) for nic in node.nics[:1]]
     sized = sum(disk.size for disk in node.disks if disk.device == "disk")
@@ -50,7 +53,11 @@ def _state(node: Node, now: float) -> Cell:
     cell = state_cell(node, now)
     if node.stale_since is not None or node.state == "unknown":
         return cell
-    return Cell(f"{cell.text} for {ago(node.since, now)}, since {clock(node.since)}", cell.tone)
+    since = clock(node.since) if now - node.since < _DAY else day(node.since)
+    if node.hung_ms is not None:
+        # For how long it hangs is told already; the rest is how long it runs.
+        return Cell(f"{cell.text}, {node.state} since {since}", cell.tone)
+    return Cell(f"{cell.text} for {ago(node.since, now)}, since {since}", cell.tone)
 
 
 def _host(node: Node, host: Host | None, now: float) -> Cell:

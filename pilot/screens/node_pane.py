@@ -83,7 +83,6 @@ class NodePane(Toned):
         width, height = self.content_size
         desk = self._cockpit.desk
         now = self._cockpit.clock()
-        lines = [Text(end="").join(self.toned(cell) for cell in node_details.heading(node))]
         host = desk.live.store.records.get(f"host:{node.host}")
         facts = node_details.facts(
             node,
@@ -94,7 +93,9 @@ class NodePane(Toned):
             width,
         )
         # A small pane is for the console; a tall one has room for the facts above it.
-        if height >= len(facts) + 8:
+        roomy = height >= len(facts) + 8
+        lines = [Text(end="").join(self.toned(cell) for cell in node_details.heading(node, not roomy))]
+        if roomy:
             lines += [self._fact(label, value) for label, value in facts]
             lines.append(Text(""))
         room = max(0, height - len(lines))

@@ -46,7 +46,7 @@ class ConfirmScreen(ModalScreen[bool]):
         & .word Static { width: auto; }
         & .word Input { width: 1fr; }
         & .buttons { height: 1; margin-top: 1; }
-        & Button { margin-right: 2; }
+        & Button { margin-right: 2; min-width: 0; }
         /* With the terminal's own colours, Textual frames what is disabled or under the mouse: in one row the
            frame would hide the words. */
         & #yes, & #no {

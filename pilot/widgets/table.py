@@ -44,20 +44,20 @@ class VirtualTable(TableView[Row], inherit_bindings=False):
     """A TableView with keys, mouse and marks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        _binding("down", "down,j", "Down"),
-        _binding("up", "up,k", "Up"),
-        _binding("page-down", "pagedown,ctrl+f", "Page down"),
-        _binding("page-up", "pageup,ctrl+b", "Page up"),
-        _binding("top", "home,g", "First row"),
-        _binding("bottom", "end,G", "Last row"),
-        _binding("open", "enter", "Open"),
-        _binding("mark", "space", "Mark"),
-        _binding("mark-range", "ctrl+@,ctrl+space", "Mark from the last mark to here"),
-        _binding("mark-all", "ctrl+a", "Mark all shown"),
-        _binding("unmark-all", "ctrl+backslash", "Unmark all"),
-        _binding("sort-next", "greater_than_sign", "Sort by the next column"),
-        _binding("sort-previous", "less_than_sign", "Sort by the column before"),
-        _binding("sort-reverse", "tilde", "Sort the other way round"),
+        _binding("down", "down,j", "down"),
+        _binding("up", "up,k", "up"),
+        _binding("page-down", "pagedown,ctrl+f", "page down"),
+        _binding("page-up", "pageup,ctrl+b", "page up"),
+        _binding("top", "home,g", "first row"),
+        _binding("bottom", "end,G", "last row"),
+        _binding("open", "enter", "open"),
+        _binding("mark", "space", "mark"),
+        _binding("mark-range", "ctrl+@,ctrl+space", "mark up to here"),
+        _binding("mark-all", "ctrl+a", "mark all shown"),
+        _binding("unmark-all", "ctrl+backslash", "unmark all"),
+        _binding("sort-next", "greater_than_sign", "sort by the next column"),
+        _binding("sort-previous", "less_than_sign", "sort by the column before"),
+        _binding("sort-reverse", "tilde", "sort the other way round"),
     ]
 
     def __init__(

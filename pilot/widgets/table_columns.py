@@ -17,6 +17,8 @@ Row = TypeVar("Row")
 GUTTER = 3
 """Cells before the first column: the cursor's bar, the mark, a space."""
 GAP = 2
+MARGIN = 1
+"""Cells behind the last column."""
 _LONGEST = 500
 # What a terminal does not show as a character of one or two cells: format characters, lone surrogates,
 # line and paragraph separators, and variation selectors, whose effect on the width no two terminals share.
@@ -61,7 +63,7 @@ class Placed(NamedTuple, Generic[Row]):
 
 def place(columns: Sequence[TableColumn[Row]], width: int) -> list[Placed[Row]]:
     """The columns that fit on a line, widened to fill it. The most important one is there in any case."""
-    room = max(1, width - GUTTER)
+    room = max(1, width - GUTTER - MARGIN)
     ranked = sorted(columns, key=lambda column: column.priority)
     chosen: set[str] = set()
     used = -GAP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -18,6 +19,7 @@ Row = TypeVar("Row")
 BAR = "▌"
 MARK = "✓"
 _GAP = " " * GAP
+_NUMBER = re.compile(r"\d+")
 _KEPT = 512
 """Rows whose strip is kept: several screens of them."""
 
@@ -113,12 +115,16 @@ class Painter(Generic[Row]):
         return kept.timed != self._timed(kept.row, now)
 
     def differing(self, before: Row, after: Row, now: float) -> list[str]:
-        """The shown columns in which two rows differ to the eye."""
+        """The shown columns in which two rows differ to the eye, but for how long it has been so."""
+
+        def said(column: TableColumn[Row], row: Row) -> str:
+            text = column.cell(row, now).text
+            return _NUMBER.sub("", text) if column.timed else text
+
         return [
-            placed.column.key
-            for placed in self.placed
-            if placed.column.flashes
-            and placed.column.cell(before, now).text != placed.column.cell(after, now).text
+            column.key
+            for column, _, _ in self.placed
+            if column.flashes and said(column, before) != said(column, after)
         ]
 
     def _timed(self, row: Row, now: float) -> tuple[str, ...]:
