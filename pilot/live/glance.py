@@ -77,7 +77,8 @@ class Glance:
 
     async def _follow(self, node_id: str, cluster: str) -> None:
         await asyncio.sleep(self._settle)
-        engine = new_engine()
+        # The first one imports for 60 ms: keys are taken meanwhile.
+        engine = await asyncio.to_thread(new_engine)
         try:
             async for data in self._tail(node_id, cluster):
                 engine.feed(data)
