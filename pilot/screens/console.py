@@ -65,6 +65,8 @@ class ConsoleScreen(PilotScreen):
 
     def on_screen_resume(self) -> None:
         """Shown again: there is no news, and one types on; but not because a dialog was closed."""
+        # Verbs and words here are for this site, whichever was looked at last.
+        self.cockpit.sites.switch(self._desk.live.site.name)
         super().on_screen_resume()
         self._name_tab()
         if not self._covered:

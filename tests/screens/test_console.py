@@ -8,6 +8,7 @@ from textual import events
 
 from pilot import wire
 from pilot.app_config import AppConfig
+from pilot.client_config import Site
 from pilot.screens.power_menu import PowerMenu
 from pilot.widgets.confirm import ConfirmScreen
 from tests.screens.console_app import AtAConsole, at_a_console
@@ -188,6 +189,21 @@ async def test_tabs_split_and_close(tmp_path: Path) -> None:
         await until(lambda: app.app.current_mode == "nodes", what="the nodes")
         await until(lambda: not app.guest.channels, what="all are left")
         assert app.cockpit.opened == []
+
+
+async def test_a_tab_leads_back_to_its_site(tmp_path: Path) -> None:
+    async with at_a_console(tmp_path) as app:
+        app.cockpit.config.remember(Site("two", "127.0.0.1", 1))
+        await app.release("escape")
+        await until(lambda: app.app.current_mode == "nodes", what="the nodes")
+        first = app.cockpit.desk
+        app.cockpit.sites.switch("two")
+        assert app.cockpit.desk is not first
+        assert app.cockpit.opened, "tabs stay"
+        await app.press("4")
+        await until(lambda: app.app.current_mode == "console-1", what="the tab")
+        assert app.cockpit.desk is first
+        assert app.pane.session.state == "live"
 
 
 async def test_too_small_is_no_reason_to_fall_over(tmp_path: Path) -> None:
