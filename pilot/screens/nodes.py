@@ -16,13 +16,12 @@ from pilot.live.cockpit import Cockpit, Desk
 from pilot.live.glance import Glance
 from pilot.records import Node
 from pilot.render.node_search import NODE_FIELDS, NodeHaystacks
+from pilot.render.nothing import no_nodes
 from pilot.render.table import Cell
-from pilot.screens import acting, node_columns
-from pilot.screens.filtered import FilteredScreen
+from pilot.screens import node_columns
+from pilot.screens.node_keys import NodeKeys
 from pilot.screens.node_pane import NodePane
-from pilot.screens.power_menu import PowerMenu
 from pilot.store import Subscription
-from pilot.verbs import Verb
 from pilot.widgets.cell_line import CellLine
 from pilot.widgets.table import (
     CursorMoved,
@@ -44,18 +43,14 @@ class NodeTable(VirtualTable[Node]):
     ]
 
 
-class NodesScreen(FilteredScreen):
+class NodesScreen(NodeKeys):
     """The first screen: where people live."""
 
     MODE = "nodes"
     CSS_PATH = ["base.tcss", "nodes.tcss"]
     BINDINGS = [
-        Binding("c", "console", "console", id="nodes.console"),
-        Binding("w", "watch", "watch console", show=False, id="nodes.watch"),
-        Binding("p", "power", "power", id="nodes.power"),
         Binding("slash", "filter", "filter", key_display="/", id="nodes.filter"),
         Binding("escape", "back", "clear", show=False, id="nodes.back"),
-        Binding("y", "copy", "copy name", show=False, id="nodes.copy"),
     ]
 
     def __init__(self, cockpit: Cockpit) -> None:
@@ -146,7 +141,7 @@ class NodesScreen(FilteredScreen):
             different = {key for key, _ in pending.items() ^ self._pending.items()}
             self._pending = pending
             self._touch(different)
-        if (empty := self._empty()) != self.table.empty_text:
+        if (empty := no_nodes(desk.live, desk.scope)) != self.table.empty_text:
             self.table.empty_text = empty
             self.table.refresh()
         self.query_one(NodePane).look_again()
@@ -195,10 +190,11 @@ class NodesScreen(FilteredScreen):
             subscription.close()
 
     def _replace(self) -> None:
-        nodes = list(self.cockpit.desk.nodes())
+        desk = self.cockpit.desk
+        nodes = list(desk.nodes())
         self._haystacks = NodeHaystacks()
         self._count_clusters({node.cluster for node in nodes})
-        self.table.empty_text = self._empty()
+        self.table.empty_text = no_nodes(desk.live, desk.scope)
         try:
             self.table.replace(nodes)
         except PilotError as error:
@@ -221,7 +217,7 @@ class NodesScreen(FilteredScreen):
             self._count_clusters(self._clusters | {node.cluster for node in changed.values()})
         self._haystacks.forget(gone)
         self.table.apply(changed, gone)
-        self.table.empty_text = self._empty()
+        self.table.empty_text = no_nodes(desk.live, desk.scope)
         if self.table.cursor in changed:
             # Of a node that was turned on there is a console again.
             self._show_cursor()
@@ -246,18 +242,6 @@ class NodesScreen(FilteredScreen):
 
     def _stale(self, node: Node) -> bool:
         return node.stale_since is not None or self.cockpit.desk.live.store.stale_since is not None
-
-    def _empty(self) -> str:
-        desk = self.cockpit.desk
-        if desk.live.state == "connecting" and not desk.live.store.complete:
-            return f"Connecting to {desk.live.name} …"
-        if not desk.live.store.complete:
-            return "Nothing is known yet: there is no link to the site."
-        if desk.scope and desk.scope not in desk.live.clusters():
-            return f"There is no cluster '{desk.scope}', or it is not yours. `:cluster` shows all of yours."
-        if desk.scope:
-            return f"{desk.scope} has no nodes. `pilot-agent cluster adopt {desk.scope}` gives it its VMs."
-        return "None of your clusters has a node. The site's admin adopts VMs: `pilot-agent cluster adopt`."
 
     def _tail(self, node_id: str, cluster: str) -> AsyncIterator[bytes]:
         return self.cockpit.desk.live.tail(node_id, cluster)
@@ -293,24 +277,8 @@ class NodesScreen(FilteredScreen):
 
     def parse_filter(self, text: str) -> tuple[filtering.Filter, Callable[[Node], bool]]:
         """Over what is known of nodes."""
-        parsed, of = filtering.parse(text, NODE_FIELDS), self._haystacks.of
-        return parsed, lambda node: parsed.matches(of(node))
-
-    def use_filter(self, words: Sequence[str]) -> None:
-        """What `:filter` was told: a saved filter's name, `save NAME` or `forget NAME`; alone it clears."""
-        saved = self.cockpit.filters
-        try:
-            if not words:
-                self.set_filter("")
-            elif words[0] == "save" and len(words) == 2:
-                saved.save(words[1], self._filter_text)
-                self.cockpit.flash(f"saved as {words[1]}: {self._filter_text}", "dim")
-            elif words[0] == "forget" and len(words) == 2:
-                saved.forget(words[1])
-            else:
-                self.set_filter(saved.find(words[0]))
-        except PilotError as error:
-            self.cockpit.flash_error(error)
+        parsed = filtering.parse(text, NODE_FIELDS)
+        return parsed, lambda node: parsed.matches(self._haystacks.of(node))
 
     def show_node(self, node_id: str) -> None:
         """Put the cursor on a node; a filter that hides it is dropped."""
@@ -320,17 +288,6 @@ class NodesScreen(FilteredScreen):
 
     # --- keys ------------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """To a read-only look the power menu is not there."""
-        if action == "power" and self.cockpit.readonly:
-            return False
-        return super().check_action(action, parameters)
-
-    def targets(self) -> Sequence[Node]:
-        """What a verb is for: the marked nodes, or the one under the cursor."""
-        rows = (self.table.row(key) for key in self.table.targets())
-        return [row for row in rows if row is not None]
-
     def action_details(self) -> None:
         """A larger pane, or a smaller one again."""
         self.toggle_class("-details")
@@ -338,29 +295,6 @@ class NodesScreen(FilteredScreen):
     @on(RowOpened)
     def _opened(self) -> None:
         self.action_details()
-
-    def action_console(self) -> None:
-        """The consoles of the targets, each in a tab."""
-        self.post_message(acting.ConsolesWanted(self.targets()))
-
-    def action_watch(self) -> None:
-        """The same, without typing."""
-        self.post_message(acting.ConsolesWanted(self.targets(), "watch"))
-
-    def action_power(self) -> None:
-        """The menu of power verbs; its second key chooses one."""
-        nodes = self.targets()
-        if not nodes:
-            self.cockpit.flash("Power: there is no node for it here.", "bad")
-            return
-        clusters = sorted({node.cluster for node in nodes})
-        desk = self.cockpit.desk
-
-        def chosen(verb: Verb | None) -> None:
-            if verb is not None:
-                self.post_message(acting.VerbChosen(verb, nodes))
-
-        self.app.push_screen(PowerMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters)), chosen)
 
     def action_back(self) -> None:
         """Clear what narrows or marks, the newest first."""
@@ -370,11 +304,3 @@ class NodesScreen(FilteredScreen):
             self.table.action_table_unmark_all()
         elif self._filter_text:
             self.set_filter("")
-
-    def action_copy(self) -> None:
-        """The names of the targets to the clipboard."""
-        names = " ".join(node.name or node.domain for node in self.targets())
-        if not names:
-            return
-        self.app.copy_to_clipboard(names)
-        self.cockpit.flash(f"copied: {names}", "dim", 3)
