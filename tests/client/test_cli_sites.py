@@ -159,7 +159,7 @@ def _imported(words: list[str], environment: dict[str, str]) -> set[str]:
 
 
 async def test_what_is_heavy_is_not_imported(ada: User) -> None:
-    never = {"textual", "rich", "libvirt", "sqlalchemy", "alembic"}
+    never = {"textual", "rich", "bittty", "libvirt", "sqlalchemy", "alembic"}
     listed = await asyncio.to_thread(_imported, ["nodes"], ada.environment)
     assert "asyncssh" in listed
     assert not never & listed

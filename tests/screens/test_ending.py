@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from tests.support.airboss import Airboss, Person
 from tests.support.cockpit import knows
 from tests.support.terminal import CLI, Terminal, terminal
+from tests.support.waiting import until
 
 OTHER_SCREEN, OWN_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"
 CURSOR, NO_MOUSE = b"\x1b[?25h", b"\x1b[?1000l"
@@ -53,6 +55,24 @@ async def test_quitting_is_exit_code_0(boss: Airboss, ada: Person) -> None:
         given_back(term)
         assert term.settings() == before
         assert not (ada.folder / "config" / "state" / "pilot.log").exists()
+
+
+async def test_to_the_shell_and_back(boss: Airboss, ada: Person) -> None:
+    knows(ada, boss)
+    async with terminal(CLI, ada.environment) as term:
+        before = term.settings()
+        await term.shows(b"compute-0-7")
+        term.type(b"\x1a")
+        status = Path(f"/proc/{term.process.pid}/status")
+        await until(lambda: "State:\tT" in status.read_text(), 10, "it is stopped")
+        given_back(term)
+        assert term.settings() == before
+        seen = len(term.written)
+        os.kill(term.process.pid, signal.SIGCONT)
+        await until(lambda: b"compute-0-7" in term.written[seen:], 10, "it is back")
+        term.type(b"\x11")
+        assert await term.ends() == 0
+        given_back(term)
 
 
 BROKEN = """
