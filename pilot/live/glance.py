@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import time
 from collections.abc import AsyncIterator, Callable
 
 from pilot.console.engine import Engine
@@ -13,6 +14,8 @@ from pilot.records import Node
 
 SETTLE_SECONDS = 0.2
 """How long the cursor rests on a node before its console is asked for: moving on asks for nothing."""
+ANSWER_SECONDS = 2.0
+"""Before so long after it is looked at, a console that has sent nothing is not said to be silent."""
 COLUMNS, ROWS = 200, 24
 """The screen that the lines are drawn on: wide, since kernels print lines of more than 80 columns."""
 
@@ -39,6 +42,13 @@ class Glance:
         self._node: tuple[str, str] | None = None
         self._engine: Engine | None = None
         self._task: asyncio.Task[None] | None = None
+        self._since = 0.0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the first lines may still be on their way."""
+        running = self._task is not None and not self._task.done()
+        return running and self._engine is None and time.monotonic() - self._since < ANSWER_SECONDS
 
     def look(self, node: Node | None) -> None:
         """Look at this node from now on, or at none."""
@@ -51,6 +61,7 @@ class Glance:
         self.stop()
         if wanted is not None:
             self.why = ""
+            self._since = time.monotonic()
             self._task = asyncio.get_running_loop().create_task(self._follow(*wanted), name="glance")
         elif node is not None:
             self.why = "no serial console" if not node.serial else "in no cluster"

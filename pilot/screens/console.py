@@ -109,7 +109,9 @@ class ConsoleScreen(PilotScreen):
             self._draw_line()
 
     def _draw_line(self) -> None:
-        """The last line: how to leave and what was told, or the keys that work."""
+        """The last line: how to leave and what was told, or the keys that work; of two panes, whose."""
+        for pane in self._panes:
+            pane.set_class(pane is self._active and len(self._panes) > 1, "-active")
         said = self._active.said()
         if self._active.typing:
             leave = self._active.leave_words

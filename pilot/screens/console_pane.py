@@ -45,8 +45,10 @@ class ConsolePane(Vertical):
         height: 1fr;
         width: 1fr;
         & > .status { background: $panel; }
+        &.-active > .status { background: $accent 12%; }
         &.-typing > .status { background: $accent 25%; text-style: bold; }
         &:ansi > .status { background: ansi_default; text-style: underline; }
+        &.-active:ansi > .status { background: ansi_default; text-style: underline bold; }
         &.-typing:ansi > .status { background: ansi_default; text-style: bold reverse; }
     }
     """

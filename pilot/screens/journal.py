@@ -166,6 +166,8 @@ class JournalScreen(FilteredScreen):
         self._shown = now
         self.table.empty_text = self._empty(view)
         self.table.apply(changed, gone)
+        # At once: the line above the table counts its rows.
+        self.table.settle()
         self.table.refresh()
         self.draw_filter()
         self._draw_details()

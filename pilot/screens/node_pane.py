@@ -112,6 +112,8 @@ class NodePane(Toned):
         return Text(end="").join([self.toned(Cell(label.ljust(_LABEL), "dim")), self.toned(value)])
 
     def _silence(self, node: Node) -> str:
+        if self._glance.waiting:
+            return ""
         if self._glance.why:
             return f"The console's last lines would be here: {self._glance.why}."
         if node.state == "off":

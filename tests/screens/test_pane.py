@@ -35,7 +35,7 @@ async def test_the_last_lines_follow_the_node(
         ada = await boss.person("ada", "vc1")
         async with opened(knows(ada, boss), size=(120, 40)) as pilot:
             await pilot.live(1)
-            await pilot.sees(lambda: "said nothing" in pane(pilot))
+            await pilot.sees(lambda: "compute-0-0 is off" in pane(pilot))
             await pilot.press("p", "o")
             await pilot.sees(lambda: "compute-0-0 login:" in pane(pilot), BOOT_SECONDS)
             await until(lambda: pilot.cockpit.desk.live.usage.cpu(pilot.node("compute-0-0").id), 30)
