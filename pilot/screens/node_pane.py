@@ -74,7 +74,7 @@ class NodePane(Toned):
     @property
     def shown(self) -> str:
         """All of its text, for tests."""
-        return "\n".join(line.plain for line in self._draw())
+        return "\n".join(line.plain for line in self._drawn)
 
     def _draw(self) -> list[Text]:
         node = self._node

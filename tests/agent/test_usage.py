@@ -107,6 +107,19 @@ def test_only_nodes_in_view_are_told_of() -> None:
     assert told(feed) == {"theirs": bytes([2, 3])}
 
 
+def test_a_node_of_which_nothing_is_known_is_no_news_however_often_it_changes() -> None:
+    site = Site()
+    feed = site.usage.watch(site.wake)
+    feed.anew()
+    feed.shown(("a",), ())
+    assert told(feed) == {}
+    feed.shown(("a",), ())
+    assert not feed.due
+    site.sample(a=4)
+    assert feed.due
+    assert told(feed) == {"a": bytes([4])}
+
+
 def test_memory_is_told_when_it_changed_by_more_than_a_hundredth() -> None:
     site = Site()
     feed = site.usage.watch(site.wake)

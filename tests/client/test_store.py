@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilot.records import AnyRecord, NodeState
+from pilot.records import AnyRecord, Cluster, Host, NodeState
 from pilot.store import Changed, Store
 from pilot.wire import Delta, Snapshot
 from tests.client.stand_in import node
@@ -67,6 +67,22 @@ def test_whatever_the_deltas_the_mirror_is_what_a_snapshot_would_be(
             store.apply(Delta(version, (record,)))
             truth[record.id] = record
     assert store.records == truth
+    assert {record.id for record in store.nodes()} == truth.keys()
+
+
+def test_records_are_found_by_their_kind() -> None:
+    store = Store()
+    vc1, vc2 = Cluster("cluster:vc1", "vc1"), Cluster("cluster:vc2", "vc2")
+    store.apply(Snapshot(1, (node(0), vc1, node(1)), True, True))
+    store.apply(Delta(2, (vc2,)))
+    assert list(store.of(Cluster)) == [vc1, vc2]
+    store.apply(Delta(3, gone=(vc1.id, node(0).id)))
+    assert list(store.of(Cluster)) == [vc2]
+    assert list(store.nodes()) == [node(1)]
+    assert not list(store.of(Host))
+    store.apply(Snapshot(1, (node(2),), True, True))
+    assert not list(store.of(Cluster)), "all that was before is gone"
+    assert list(store.nodes()) == [node(2)]
 
 
 async def test_subscribers_get_what_changed_since_they_last_looked() -> None:
