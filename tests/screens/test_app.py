@@ -279,3 +279,19 @@ async def _opened_and_broken(config: ClientConfig, prepare: Callable[[Cockpit], 
         ]
         assert "a mistake" in "".join(told)
         assert "HUNTER2" not in "".join(told), "what variables hold is for nobody's screen"
+
+
+@pytest.mark.parametrize("key", ["S", "question_mark", "p", "colon", "slash"])
+async def test_a_window_of_one_cell_ends_nothing(boss: Airboss, ada: Person, key: str) -> None:
+    async with opened(knows(ada, boss, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.press(key)
+        below = pilot.screen
+        await pilot.keys.resize_terminal(1, 1)
+        await until(lambda: pilot.screen.size == (1, 1))
+        await pilot.press("down", "up")
+        await pilot.keys.resize_terminal(80, 24)
+        await until(lambda: pilot.screen.size == (80, 24))
+        assert pilot.screen is below
+        await pilot.press("escape")
+        await until(lambda: pilot.screen is pilot.nodes)
