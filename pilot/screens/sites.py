@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-from textual import on
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from pilot import going
+from pilot.client_config import Site
 from pilot.live.cockpit import Cockpit
+from pilot.render.connection import LinkState
+from pilot.render.table import Cell
 from pilot.screens.base import GoneTo
-from pilot.wire import plain
+from pilot.widgets.lines import LineList, Row
+
+_WORDS: dict[LinkState, str] = {
+    "connecting": "connecting",
+    "live": "connected",
+    "lost": "link lost",
+    "refused": "refused",
+}
+_NAME, _ADDRESS = 20, 30
 
 
 class SitesScreen(ModalScreen[None]):
@@ -22,43 +31,49 @@ class SitesScreen(ModalScreen[None]):
     CSS_PATH = "sites.tcss"
     BINDINGS = [
         Binding("escape,q", "dismiss", "close", key_display="Esc"),
-        Binding("j", "cursor(1)", show=False),
-        Binding("k", "cursor(-1)", show=False),
+        Binding("enter", "choose", "go there", key_display="⏎"),
     ]
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__()
         self._cockpit = cockpit
+        known, here = cockpit.config.sites().site, cockpit.desk.live.site
+        # A site that is only named by its address is known here for as long as it is looked at.
+        self._sites = known if any(site.name == here.name for site in known) else (here, *known)
 
     def compose(self) -> ComposeResult:
-        """The sites with what is known of them."""
+        """A line for each site."""
+        with Vertical(id="sites") as box:
+            box.border_title = "Sites"
+            box.border_subtitle = "pilot login HOST adds one"
+            with VerticalScroll(can_focus=False):
+                yield LineList()
+
+    def on_mount(self) -> None:
+        """What is known of the sites now; the cursor is on the one at hand."""
         states = {desk.live.site.name: desk.live.state for desk in self._cockpit.desks()}
         here = self._cockpit.desk.live.site.name
-        options = []
-        for site in self._cockpit.config.sites().site:
-            text = Text.assemble(
-                ("▌ " if site.name == here else "  "),
-                (plain(site.name).ljust(20), "bold"),
-                f" {site.address:<30} ",
-                (states.get(site.name, ""), "dim"),
-            )
-            options.append(Option(text, id=site.name))
-        listed = OptionList(*options, id="sites")
-        listed.border_title = "Sites"
-        listed.border_subtitle = "pilot login HOST adds one"
-        yield listed
+        lines = self.query_one(LineList)
+        lines.show_rows([self._row(at, site, states.get(site.name)) for at, site in enumerate(self._sites)])
+        lines.cursor = next((at for at, site in enumerate(self._sites) if site.name == here), 0)
+        lines.focus()
 
-    def action_cursor(self, step: int) -> None:
-        """Up or down."""
-        listed = self.query_one(OptionList)
-        if step > 0:
-            listed.action_cursor_down()
-        else:
-            listed.action_cursor_up()
+    def _row(self, number: int, site: Site, state: LinkState | None) -> Row:
+        name = Cell(f"{site.name:<{_NAME}} ", "strong")
+        address = Cell(f"{site.address:<{_ADDRESS}} ")
+        return Row(number, (name, address, Cell(_WORDS[state] if state else "", "dim")))
 
-    @on(OptionList.OptionSelected)
-    def _chosen(self, event: OptionList.OptionSelected) -> None:
-        name = event.option.id
+    def on_click(self, event: events.Click) -> None:
+        """A click on a site goes there; one beside the list closes it."""
+        if event.widget is self.query_one(LineList):
+            self.action_choose()
+        elif event.widget is self:
+            self.dismiss()
+
+    def action_choose(self) -> None:
+        """Go to the site under the cursor."""
+        number = self.query_one(LineList).cursor
         self.dismiss()
-        if name is not None:
+        if number is not None:
+            name = self._sites[number].name
             self.app.screen_stack[0].post_message(GoneTo(going.Command("site", (name,))))
