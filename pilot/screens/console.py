@@ -55,7 +55,6 @@ class ConsoleScreen(PilotScreen):
 
     def on_mount(self) -> None:
         """Type at once."""
-        super().on_mount()
         self._active.terminal.focus()
 
     def on_screen_suspend(self) -> None:
@@ -67,7 +66,6 @@ class ConsoleScreen(PilotScreen):
         """Shown again: there is no news, and one types on; but not because a dialog was closed."""
         # Verbs and words here are for this site, whichever was looked at last.
         self.cockpit.sites.switch(self._desk.live.site.name)
-        super().on_screen_resume()
         self._name_tab()
         if not self._covered:
             self._active.terminal.focus()
