@@ -1,4 +1,4 @@
-"""The full-screen app as it is started by people: first frame, live table, keys among 10,000 nodes, at rest."""
+"""The full-screen app as people start it: first frame, live table, keys among 10,000 nodes, at rest."""
 
 from __future__ import annotations
 
@@ -44,17 +44,15 @@ async def measure(workshop: Workshop) -> list[Row]:
         times = await asyncio.to_thread(_keys, site, many)
         idle = await asyncio.to_thread(_idle, site)
     workshop.notes.append(
-        f"`pilot` on a terminal of {COLUMNS}x{ROWS}: each figure of a start is the median of {STARTS}, from the "
-        f"start of the process, imports included. {MANY:,} nodes are there {median(full):.2f} s after that. "
+        f"`pilot` on a terminal of {COLUMNS}x{ROWS}: each figure of a start is the median of {STARTS}, from "
+        f"the start of the process, imports included. {MANY:,} nodes are there {median(full):.2f} s after that. "
         f"Key to frame with {CHANGES} changes/s made through libvirt: median {median(times):.1f} ms, "
         f"slowest {max(times):.0f} ms; airboss, libvirtd and the bench share the two cores with it."
     )
     return [
         below("`pilot` to its first frame", median(frames), "s", 0.6),
         below(f"`pilot` to a live table of {FEW} nodes", median(tables), "s", 1),
-        below(
-            f"{MANY:,} nodes: first frame, connection, full table", median(full) - median(frames), "s", 1
-        ),
+        below(f"{MANY:,} nodes: first frame, connection, full table", median(full) - median(frames), "s", 1),
         below(f"key to frame, {MANY:,} nodes, {CHANGES} changes/s: p95", percentile(times, 95), "ms", 50),
         below(f"processor that the app takes at rest, {MANY:,} nodes", idle, "%", 2),
     ]

@@ -24,7 +24,7 @@ class TerminalApp(App[None], inherit_bindings=False):
     """A terminal, another widget, and bindings that the guest must not lose its keys to."""
 
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS = [Binding("q", "quit"), Binding("ctrl+c", "quit"), Binding("tab", "app.focus_next")]  # noqa: RUF012 - as Textual has it
+    BINDINGS = [Binding("q", "quit"), Binding("ctrl+c", "quit"), Binding("tab", "app.focus_next")]
 
     def __init__(self, fixed: bool = False) -> None:
         super().__init__()
