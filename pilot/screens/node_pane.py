@@ -92,8 +92,8 @@ class NodePane(Toned):
             now,
             width,
         )
-        # A small pane is for the console; a tall one has room for the facts above it.
-        roomy = height >= len(facts) + 8
+        # A small pane is for the console, unless details are wanted; a tall one has room for the facts too.
+        roomy = height >= len(facts) + 8 or self.screen.has_class("-details")
         lines = [Text(end="").join(self.toned(cell) for cell in node_details.heading(node, not roomy))]
         if roomy:
             lines += [self._fact(label, value) for label, value in facts]

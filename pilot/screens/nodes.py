@@ -33,6 +33,9 @@ from pilot.widgets.table import (
     VirtualTable,
 )
 
+_SPARE = 2
+"""Lines of the table beside its nodes: the heading, and one that parts it from the pane."""
+
 
 class NodeTable(VirtualTable[Node]):
     """The table, with the keys that the bottom line is to show."""
@@ -268,6 +271,8 @@ class NodesScreen(NodeKeys):
         """The filter, and how many nodes pass it."""
         table = self.table
         shown, total, marked = len(table.shown), table.total, len(table.marks)
+        # What few nodes do not need is the pane's; a filter moves nothing.
+        table.styles.max_height = total + _SPARE if total else None
         counts = f"{shown} of {total}" if shown != total else f"{total}"
         left = [Cell("/ ", "dim"), Cell(self._filter_text)] if self._filter_text else [Cell("")]
         right = [Cell(f"{counts} node{'s' if total != 1 else ''}", "dim")]
