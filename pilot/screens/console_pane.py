@@ -85,6 +85,8 @@ class ConsolePane(Vertical):
         self._first = node
         self._tell_printed = printed
         engine = BitttyEngine(*USUAL_SIZE, scrollback=cockpit.settings.scrollback)
+        # A shell in a guest can do all that the verbs can.
+        mode = "watch" if cockpit.readonly else mode
         self.session = ConsoleSession(
             node.id, node.name or node.domain, self.open, engine, mode=mode, clock=cockpit.clock, turns=turns
         )
@@ -183,6 +185,8 @@ class ConsolePane(Vertical):
         session = self.session
         if session.state != "live":
             said = f"nothing is typed: the console is {session.state}"
+        elif self._cockpit.readonly:
+            said = "you watch: this is a read-only look"
         else:
             said = f"you watch: {self.leave_words} then t takes the keyboard"
         self._cockpit.flash(said, "busy", 4)
@@ -223,9 +227,10 @@ class ConsolePane(Vertical):
 
     def can(self, action: str) -> bool | None:
         """Whether an action of the tab makes sense now; None if it always does."""
-        session = self.session
+        session, readonly = self.session, self._cockpit.readonly
         return {
-            "take": session.state == "live" and not session.writing,
+            "power": False if readonly else None,
+            "take": session.state == "live" and not session.writing and not readonly,
             "watch": session.writing,
             "stty": session.writing,
             "full": session.state == "live",

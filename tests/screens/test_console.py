@@ -226,3 +226,17 @@ async def test_the_last_line_says_how_to_leave(tmp_path: Path) -> None:
         app.guest.says("bob has joined and watches")
         await app.sees("bob has joined and watches")
         assert "bob has joined" in shown_line(app)
+
+
+async def test_a_read_only_look_types_nothing(tmp_path: Path) -> None:
+    async with at_a_console(tmp_path, settings=AppConfig(readonly=True)) as app:
+        assert app.pane.session.mode == "watch"
+        assert not app.pane.session.writing
+        await app.write("reboot")
+        await app.sees("read-only")
+        await app.release("t")
+        await app.press("p")
+        await app.keys.pause()
+        assert app.screen is app.console, "there is no menu"
+        assert app.pane.session.mode == "watch"
+        assert not app.guest.typed
