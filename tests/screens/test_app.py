@@ -289,7 +289,7 @@ async def test_a_window_of_one_cell_ends_nothing(boss: Airboss, ada: Person, key
         below = pilot.screen
         await pilot.keys.resize_terminal(1, 1)
         await until(lambda: pilot.screen.size == (1, 1))
-        await pilot.press("down", "up")
+        await pilot.press("down", "up", "pagedown", "pageup", "end", "home")
         await pilot.keys.resize_terminal(80, 24)
         await until(lambda: pilot.screen.size == (80, 24))
         assert pilot.screen is below
