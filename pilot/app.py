@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -133,13 +133,17 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
             if isinstance(screen, NodesScreen):
                 screen.show_node(destination.node)
         elif isinstance(destination, going.Asked):
-            nodes = destination.nodes if destination.nodes is not None else self._targets()
-            self.post_message(acting.VerbChosen(destination.verb, nodes))
+            nodes, hidden = destination.nodes, 0
+            if nodes is None:
+                nodes, hidden = self._targets()
+            self.post_message(acting.VerbChosen(destination.verb, nodes, hidden))
         else:
             await self._command(destination)
 
-    def _targets(self) -> Sequence[Node]:
-        return self.screen.targets() if isinstance(self.screen, PilotScreen) else ()
+    def _targets(self) -> tuple[tuple[Node, ...], int]:
+        """What a verb is for where none are named, and how many of them are out of sight."""
+        screen = self.screen
+        return (tuple(screen.targets()), screen.hidden()) if isinstance(screen, PilotScreen) else ((), 0)
 
     async def _command(self, command: going.Command) -> None:
         word = command.words[0] if command.words else ""
@@ -190,7 +194,7 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
         if event.verb.id == "console.open":
             self.post_message(acting.ConsolesWanted(event.nodes))
         else:
-            acting.ask(self, self.cockpit, event.verb, event.nodes)
+            acting.ask(self, self.cockpit, event.verb, event.nodes, event.hidden)
 
     def on_consoles_wanted(self, event: acting.ConsolesWanted) -> None:
         """Open a console's tab, or go to it if it is open."""

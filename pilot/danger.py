@@ -1,7 +1,8 @@
 """What is asked before a verb is done: the same rules for the command line and for the app.
 
-Danger 0 and 1 ask nothing. Danger 2 asks for a yes. Danger 3, many nodes at once, and a cluster that the
-admin has marked as protected ask for a word to be typed, because a yes is typed without reading.
+Danger 0 and 1 ask nothing, but for marks: see `of_marks`. Danger 2 asks for a yes. Danger 3, many nodes at
+once, and a cluster that the admin has marked as protected ask for a word to be typed, because a yes is typed
+without reading.
 """
 
 from __future__ import annotations
@@ -59,6 +60,22 @@ def question(verb: Verb, nodes: Sequence[Node], clusters: Iterable[Cluster] = ()
     # Several clusters have no name in common: how many nodes it is must have been read.
     word = f"{len(names)} nodes" if len(theirs) != 1 else where
     return Question("word", title, act, verb.consequence, names, names[0] if len(names) == 1 else word, why)
+
+
+def of_marks(asked: Question, hidden: int) -> Question:
+    """The question about nodes that were marked, `hidden` of them out of sight.
+
+    A mark is easily forgotten: what is done to nodes that are not seen, or to many, is asked whatever it
+    costs.
+    """
+    if asked.kind == "none" and (hidden or len(asked.names) >= MANY):
+        asked = msgspec.structs.replace(asked, kind="confirm")
+    if not hidden:
+        return asked
+    said = f"{hidden} of them {'is' if hidden == 1 else 'are'} hidden by the filter."
+    if len(asked.names) == 1:
+        said = "It is hidden by the filter."
+    return msgspec.structs.replace(asked, why=f"{asked.why} {said}".strip())
 
 
 def _why(verb: Verb, count: int, protected: Sequence[Cluster]) -> str:

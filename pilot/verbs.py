@@ -171,6 +171,7 @@ VERBS: tuple[Verb, ...] = (
         key="p o",
         leads_to="on",
         doing="turning on",
+        question="Turn on {}?",
     ),
     Verb(
         "power.off",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pilot.danger import MANY, question
+from pilot.danger import MANY, of_marks, question
 from pilot.records import Cluster, Node
 from pilot.verbs import BY_ID, VERBS
 
@@ -69,3 +69,15 @@ def test_names_are_fit_for_a_terminal() -> None:
     evil = Node("x", "evil\x1b]0;title\x07", "vc1", "h0", "d", "on", 0.0)
     asked = question(BY_ID["power.install"], [evil])
     assert "\x1b" not in asked.title + asked.word + "".join(asked.names)
+
+
+def test_marks_out_of_sight_and_many_are_asked_whatever_it_costs() -> None:
+    on = BY_ID["power.on"]
+    assert of_marks(question(on, nodes(MANY - 1)), 0).kind == "none"
+    many = of_marks(question(on, nodes(MANY)), 0)
+    assert (many.kind, many.title) == ("confirm", f"Turn on {MANY} nodes of vc1?")
+    hidden = of_marks(question(BY_ID["power.pause"], nodes(3)), 2)
+    assert (hidden.kind, hidden.why) == ("confirm", "2 of them are hidden by the filter.")
+    worse = of_marks(question(BY_ID["power.off"], nodes(MANY)), 1)
+    assert worse.kind == "word"
+    assert worse.why == f"That is {MANY} nodes at once. 1 of them is hidden by the filter."

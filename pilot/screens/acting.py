@@ -18,12 +18,13 @@ from pilot.widgets.confirm import ConfirmScreen
 
 
 class VerbChosen(Message):
-    """A verb is wanted for these nodes."""
+    """A verb is wanted for these nodes, so many of them marked and out of sight."""
 
-    def __init__(self, verb: Verb, nodes: Sequence[Node]) -> None:
+    def __init__(self, verb: Verb, nodes: Sequence[Node], hidden: int = 0) -> None:
         super().__init__()
         self.verb = verb
         self.nodes = tuple(nodes)
+        self.hidden = hidden
 
 
 class ConsolesWanted(Message):
@@ -60,14 +61,14 @@ def why_not(cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> str:
     return ""
 
 
-def ask(app: App[Any], cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> None:
-    """Ask the person what must be asked, then airboss."""
+def ask(app: App[Any], cockpit: Cockpit, verb: Verb, nodes: Sequence[Node], hidden: int = 0) -> None:
+    """Ask the person what must be asked, then airboss. `hidden`: so many of the nodes are out of sight."""
     if reason := why_not(cockpit, verb, nodes):
         cockpit.flash(f"{verb.label.capitalize()}: {reason}.", "bad")
         return
     desk = cockpit.desk
     clusters = [record for name in {n.cluster for n in nodes} if (record := desk.cluster(name)) is not None]
-    question = danger.question(verb, nodes, clusters)
+    question = danger.of_marks(danger.question(verb, nodes, clusters), hidden)
 
     def answered(yes: bool | None) -> None:
         if not yes:

@@ -163,6 +163,10 @@ class PilotScreen(Screen[None]):
         """What a verb is for here."""
         return ()
 
+    def hidden(self) -> int:
+        """How many of the targets are out of sight."""
+        return 0
+
     # --- keys ------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

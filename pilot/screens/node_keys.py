@@ -35,6 +35,11 @@ class NodeKeys(FilteredScreen):
         rows = (self.table.row(key) for key in self.table.targets())
         return [row for row in rows if row is not None]
 
+    def hidden(self) -> int:
+        """How many of the targets the filter hides."""
+        marks = self.table.marks
+        return len(marks.difference(self.table.shown)) if marks else 0
+
     def action_console(self) -> None:
         """The consoles of the targets, each in a tab."""
         self.post_message(acting.ConsolesWanted(self.targets()))
@@ -50,11 +55,11 @@ class NodeKeys(FilteredScreen):
             self.cockpit.flash("Power: there is no node for it here.", "bad")
             return
         clusters = sorted({node.cluster for node in nodes})
-        desk = self.cockpit.desk
+        desk, hidden = self.cockpit.desk, self.hidden()
 
         def chosen(verb: Verb | None) -> None:
             if verb is not None:
-                self.post_message(acting.VerbChosen(verb, nodes))
+                self.post_message(acting.VerbChosen(verb, nodes, hidden))
 
         self.app.push_screen(PowerMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters)), chosen)
 

@@ -277,7 +277,8 @@ class NodesScreen(NodeKeys):
         left = [Cell("/ ", "dim"), Cell(self._filter_text)] if self._filter_text else [Cell("")]
         right = [Cell(f"{counts} node{'s' if total != 1 else ''}", "dim")]
         if marked:
-            right.append(Cell(f", {marked} marked", "busy"))
+            hidden = self.hidden() if table.total != shown else 0
+            right.append(Cell(f", {marked} marked{f', {hidden} hidden' if hidden else ''}", "busy"))
         self.query_one("#filter", CellLine).show(left, right)
 
     def parse_filter(self, text: str) -> tuple[filtering.Filter, Callable[[Node], bool]]:

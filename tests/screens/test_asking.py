@@ -150,3 +150,22 @@ async def test_read_only_hides_what_changes_something(boss: Airboss, ada: Person
         await pilot.sees("nothing here is called 'on'")
         assert state(pilot, 0) == "off"
         assert not pilot.cockpit.desk.activities.entries
+
+
+async def test_marked_nodes_that_the_filter_hides_are_asked_about(boss: Airboss, ada: Person) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.press("space", "down", "space")
+        await pilot.find("compute-0-1$")
+        assert pilot.names() == ["compute-0-1"]
+        await pilot.sees("2 marked, 1 hidden")
+        await pilot.press("p", "o")
+        dialog = await asked(pilot)
+        assert dialog.question.names == ("compute-0-0", "compute-0-1")
+        await pilot.sees("1 of them is hidden")
+        await pilot.press("n")
+        await until(lambda: pilot.screen is pilot.nodes)
+        await pilot.go("on")
+        await asked(pilot)
+        await pilot.press("y")
+        await until(lambda: state(pilot, 0) == state(pilot, 1) == "on")
