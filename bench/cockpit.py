@@ -45,8 +45,8 @@ async def measure(workshop: Workshop) -> list[Row]:
         idle = await asyncio.to_thread(_idle, site)
     workshop.notes.append(
         f"`pilot` on a terminal of {COLUMNS}x{ROWS}: each figure of a start is the median of {STARTS}, from "
-        f"the start of the process, imports included. {MANY:,} nodes are there {median(full):.2f} s after that. "
-        f"Key to frame with {CHANGES} changes/s made through libvirt: median {median(times):.1f} ms, "
+        f"the start of the process, imports included. {MANY:,} nodes are there {median(full):.2f} s after "
+        f"that. Key to frame with {CHANGES} changes/s made through libvirt: median {median(times):.1f} ms, "
         f"slowest {max(times):.0f} ms; airboss, libvirtd and the bench share the two cores with it."
     )
     return [
