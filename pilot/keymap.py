@@ -24,6 +24,7 @@ _SCREENS: tuple[tuple[type[DOMNode], ...], ...] = (
 )
 """What has keys at the same time."""
 _NAMED = {key.value for key in Keys} | {"space", "enter", "escape", "tab", "backspace"}
+_RELEASE = "console.release"
 _MODIFIED = re.compile(r"((?:(?:ctrl|alt|shift|super|meta)\+)*)(.+)")
 
 
@@ -51,6 +52,11 @@ def read(keys: Mapping[str, str]) -> OwnKeys:
     return OwnKeys(keymap, "; ".join(lost))
 
 
+def release_key(keys: Mapping[str, str], usual: str) -> str:
+    """The key that leaves a guest, of keys that `read` took; the first of several."""
+    return _key(_RELEASE, _parts(keys[_RELEASE])[0]) if _RELEASE in keys else usual
+
+
 def _console() -> tuple[tuple[type[DOMNode], ...], ...]:
     from pilot.screens.console import ConsoleScreen  # with it come terminals, which not every start needs
 
@@ -73,19 +79,27 @@ def _keys(name: str, text: str, known: Iterable[str]) -> str:
         near = difflib.get_close_matches(name, sorted(known), 1)
         meant = f"Perhaps '{near[0]}'? " if near else ""
         raise ConfigError(f"app.toml, keys: there is no action '{name}'", f"{meant}`?` in pilot names them.")
-    parts = ["comma"] if text == "," else [part.strip() for part in text.split(",")]
-    return ",".join(_key(name, part) for part in parts)
+    return ",".join(_key(name, part) for part in _parts(text))
+
+
+def _parts(text: str) -> list[str]:
+    return [text] if text == "," else [part.strip() for part in text.split(",")]
 
 
 def _key(name: str, key: str) -> str:
     match = _MODIFIED.fullmatch(key)
     last = match[2] if match else ""
     if len(last) == 1 or last in _NAMED or key in _NAMED:
-        return next(iter(Binding.make_bindings([Binding(key, "")]))).key
+        return f"{match[1]}{_named(last)}" if match else key
     raise ConfigError(
         f"app.toml, keys: '{name}' is to be on '{key}', which is no key",
         "A character, or a name such as enter, space, f5, pagedown, ctrl+t; several with commas.",
     )
+
+
+def _named(key: str) -> str:
+    """Textual's name of a sign: `right_square_bracket` for `]`."""
+    return "comma" if key == "," else next(iter(Binding.make_bindings([Binding(key, "")]))).key
 
 
 def _lost(bindings: Mapping[str, set[str]], keymap: Mapping[str, str]) -> Iterable[str]:

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.keys import key_to_character
 from textual.message import Message
 
-from pilot import app_config
+from pilot import app_config, keymap
 from pilot.console import paste
 from pilot.console.bittty_engine import BitttyEngine
 from pilot.danger import Question
@@ -90,7 +90,7 @@ class ConsolePane(Vertical):
         self.session = ConsoleSession(
             node.id, node.name or node.domain, self.open, engine, mode=mode, clock=cockpit.clock, turns=turns
         )
-        release = cockpit.settings.keys.get("console.release", RELEASE_KEY)
+        release = keymap.release_key(cockpit.settings.keys, RELEASE_KEY)
         self.terminal = TerminalWidget(engine, release_key=release)
         self._was_live = True
         self._bells = 0

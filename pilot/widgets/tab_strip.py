@@ -88,7 +88,7 @@ class TabStrip(Widget):
             if number <= 9:
                 text.append(f"{number} ", styles["number"])
             style = styles["here"] if tab.mode == self._here else styles["news"] if tab.news else ""
-            text.append(plain(tab.title, 30), style)
+            text.append(plain(tab.title, 30) + (" •" if tab.news else ""), style)
             places.append((start, text.cell_len, tab.mode))
             text.append("  ")
         return text, places
