@@ -207,7 +207,7 @@ async def test_details_are_in_the_pane(boss: Airboss, ada: Person) -> None:
     async with opened(knows(ada, boss), size=(100, 40)) as pilot:
         await pilot.live(NODES)
         pane = pilot.nodes.query_one("#pane")
-        await until(lambda: pilot.nodes.table.size.height == NODES + 2, what="few nodes leave room to the pane")
+        await until(lambda: pilot.nodes.table.size.height == NODES + 2, what="room for the pane")
         low = pane.size.height
         await pilot.press("down", "enter")
         await until(lambda: pane.size.height > low)
