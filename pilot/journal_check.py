@@ -174,7 +174,7 @@ def _request_problem(record: Record, airboss: Collection[str] | None) -> str:
         return f"it says cluster {record.cluster}, but its signed request says {request.cluster}"
     try:
         args = record.args
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return "its args are not JSON"
     if args.pop("selectors", None) != list(request.targets):
         return "it names other targets than its signed request"

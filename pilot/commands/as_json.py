@@ -60,5 +60,5 @@ def _data(text: str) -> Any:
     """JSON as data; as text if it is none."""
     try:
         return msgspec.json.decode(text)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return text

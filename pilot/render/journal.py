@@ -16,7 +16,7 @@ from pilot.journal import Deed, Record
 from pilot.render.outcomes import RESULTS
 from pilot.render.palette import Tone, paint
 from pilot.render.table import Cell, Column, table
-from pilot.render.times import clock, took
+from pilot.render.times import clock, local, took
 from pilot.wire import plain
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _VOUCHED = {"ssh": "by ssh", "admin": "admin"}
 _ORDER = ("failed", "refused", "unknown", "done")
 _MOST_NAMES = 8
 _LONGEST = 300
+_NOT_READ = (msgspec.MsgspecError, RecursionError)
+"""What comes of JSON that somebody put there by hand, or made as deep as to be no JSON that is read."""
 
 
 def cells(deed: Deed, now: float, names: Mapping[str, str] | None = None) -> tuple[Cell, ...]:
@@ -96,7 +98,7 @@ def targets_of(deed: Deed, names: Mapping[str, str]) -> list[str]:
         return [names.get(str(selector)) or str(selector) for selector in selectors]
     try:
         return [names.get(target) or target for target in record.targets]
-    except msgspec.MsgspecError:
+    except _NOT_READ:
         return [record.targets_json]
 
 
@@ -169,7 +171,7 @@ def details(deed: Deed, names: Mapping[str, str] | None = None) -> list[tuple[st
     typed = targets_of(deed, names or {})
     found = [
         ("record", Cell(str(record.id) + (f", outcome {deed.outcome.id}" if deed.outcome else ""))),
-        ("time", Cell(time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(record.seconds)))),
+        ("time", Cell(local(record.seconds, "%Y-%m-%d %H:%M:%S %z"))),
         ("who", who_cell(deed)),
         ("key", Cell(record.fingerprint)),
         ("vouched by", Cell("signature" if record.signature else record.auth)),
@@ -251,14 +253,14 @@ def _fault(item: Mapping[str, Any]) -> str:
 def _args(record: Record) -> dict[str, Any]:
     try:
         return record.args
-    except msgspec.MsgspecError:
+    except _NOT_READ:
         return {}
 
 
 def _result(record: Record) -> Any:
     try:
         return record.result
-    except msgspec.MsgspecError:
+    except _NOT_READ:
         return record.result_json
 
 

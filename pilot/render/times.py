@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 
+UNKNOWN = "?"
+"""For a moment that no calendar has: whatever a peer sends is to be shown, not to end the app."""
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def duration(seconds: float) -> str:
     """`14 s`, `3 min`, `2 h`, `3 d`: one unit, rounded down."""
+    if not math.isfinite(seconds):
+        return UNKNOWN
     for size, unit in _UNITS:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
@@ -17,7 +22,7 @@ def duration(seconds: float) -> str:
 
 def ago(moment: float, now: float) -> str:
     """How long ago a moment was; a clock that runs ahead counts as now."""
-    return duration(max(0.0, now - moment))
+    return duration(max(0.0, now - moment)) if math.isfinite(moment) else UNKNOWN
 
 
 def took(seconds: float) -> str:
@@ -29,12 +34,20 @@ def took(seconds: float) -> str:
 
 def clock(moment: float) -> str:
     """The time of day here, to the second."""
-    return time.strftime("%H:%M:%S", time.localtime(moment))
+    return local(moment, "%H:%M:%S")
 
 
 def day(moment: float) -> str:
     """Date and time here, to the minute."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+    return local(moment, "%Y-%m-%d %H:%M")
+
+
+def local(moment: float, form: str) -> str:
+    """A moment here, in a form of `time.strftime`."""
+    try:
+        return time.strftime(form, time.localtime(moment))
+    except (OverflowError, ValueError, OSError):
+        return UNKNOWN
 
 
 def memory(kib: int) -> str:

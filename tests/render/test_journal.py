@@ -181,3 +181,14 @@ def test_what_a_check_found_is_said_in_counts_and_the_first_thing_that_is_wrong(
     said = [text for text, _ in verified_lines(wrong, 0, ((3, "cut off"),), "")]
     assert said[0] == "✕ BROKEN at record 5: its contents were changed"
     assert "✕ CONTRADICTED: cut off" in said
+
+
+@pytest.mark.parametrize("field", ["targets_json", "args_json", "result_json"])
+@pytest.mark.parametrize("put", ["no json", "7", "[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000])
+def test_what_somebody_put_there_ends_nothing(field: str, put: str) -> None:
+    intent, outcome = chained([asked(), ended(1, "done")])
+    broken = [msgspec.structs.replace(record, time=2**63, **{field: put}) for record in (intent, outcome)]
+    for one in (Deed(*broken), Deed(broken[0]), Deed(broken[1])):
+        assert cells(one, NOW, names_in(broken))
+        assert details(one)
+        assert not parse("nobody", JOURNAL_FIELDS).matches(DeedHaystack(one, {}))
