@@ -13,12 +13,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from textual.binding import Binding
+from textual.keys import key_to_character
 
-from pilot import cli
+from pilot import app_config, cli, going, keymap
 from pilot.agent import settings
 from pilot.agent.admin.parser import build
 from pilot.errors import Exit
 from pilot.records import Node
+from pilot.render.journal_search import JOURNAL_FIELDS
+from pilot.render.node_search import NODE_FIELDS
 from pilot.verbs import verb_table
 from pilot.wire import Outcome
 
@@ -173,13 +177,86 @@ def test_every_section_of_the_settings_is_explained() -> None:
     assert sorted(headings) == sorted(field.name for field in msgspec.structs.fields(settings.Settings))
 
 
+def _written(key: str) -> str:
+    """A key of a binding as it is written in app.toml: a character, or its name."""
+    *modifiers, last = key.split("+")
+    character = key_to_character(last) or last
+    return "+".join([*modifiers, character if character.isprintable() and character != " " else last])
+
+
+def _key_table() -> str:
+    """All actions that have a name, with their keys: the app's own first, then screen by screen."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for classes in (*keymap._SCREENS, *keymap._console()):
+        for base in (base for cls in classes for base in cls.__mro__):
+            for binding in Binding.make_bindings(base.__dict__.get("BINDINGS", ())):
+                if binding.id:
+                    keys, _ = found.setdefault(binding.id, ([], binding.description))
+                    if (written := _written(binding.key)) not in keys:
+                        keys.append(written)
+    rooms = ("app", "table", "nodes", "journal", "activity", "console")
+    lines = ["| name | keys | what it does |", "| --- | --- | --- |"]
+    for name in sorted(found, key=lambda name: rooms.index(name.split(".")[0])):
+        keys, words = found[name]
+        shown = " ".join(f"`{key}`".replace("|", "\\|") for key in keys)
+        lines.append(f"| `{name}` | {shown} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_keys_are_those_of_the_code() -> None:
+    embedded = re.search(r"<!-- keys:[^>]*-->\n(.*?)<!-- /keys -->", USER.read_text(), re.DOTALL)
+    assert embedded is not None
+    assert embedded[1] == _key_table()
+
+
+def test_every_setting_of_the_app_is_explained_with_its_default() -> None:
+    said = {}
+    for key, default, meaning in _table(USER.read_text(), "### `app.toml`"):
+        assert meaning
+        said[key.strip("`")] = tomllib.loads(f"x = {default.strip('`')}")["x"]
+    defaults = app_config.AppConfig()
+    fields = msgspec.structs.fields(app_config.AppConfig)
+    assert said == {field.encode_name: getattr(defaults, field.name) for field in fields}
+
+
+def test_the_example_of_the_apps_settings_is_right() -> None:
+    example = next(text for text in _FENCE.findall(USER.read_text()) if "[keys]" in text)
+    settings = msgspec.convert(tomllib.loads(example), app_config.AppConfig)
+    assert not keymap.read(settings.keys).lost
+
+
+def test_the_fields_of_filters_are_those_of_the_code() -> None:
+    rows = dict(
+        _table(USER.read_text(), "| `-f letters` | whose name has these letters in this order: `-f cmp02` |")
+    )
+    assert set(_SPAN.findall(rows["nodes"])) == set(NODE_FIELDS)
+    assert set(_SPAN.findall(rows["journal"])) == set(JOURNAL_FIELDS)
+
+
+def test_every_word_of_the_line_is_explained() -> None:
+    lines = " ".join(row[0] for row in _table(USER.read_text(), "### The `:` line"))
+    said = set(re.findall(r"`:(\w+)", lines))
+    assert set(going.AREAS) | set(going.COMMANDS) <= said
+
+
+def test_every_picture_is_made() -> None:
+    made = {path.name for path in (ROOT / "docs/pictures").glob("*.png")}
+    shown = {
+        Path(target).name
+        for page in PAGES
+        for target in _LINK.findall(page.read_text())
+        if target.endswith(".png")
+    }
+    assert shown <= made
+
+
 def test_the_readme_names_every_debian_package() -> None:
     wanted: set[str] = set()
     for path in (ROOT / "deploy").glob("debian-*.txt"):
         wanted |= set(re.sub(r"#.*", "", path.read_text()).split())
     rows = _table(
         (ROOT / "README.md").read_text(),
-        "Both commands install what is missing, by `apt-get` and into `.venv`:",
+        "## What is installed",
     )
     assert {package for row in rows for package in _SPAN.findall(row[1])} == wanted
 
