@@ -43,6 +43,10 @@ AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
 }
 
 
+MOST_CONSOLES = 16
+"""Consoles that are opened with one key: each has a tab, a channel and a terminal of its own."""
+
+
 class PilotApp(OrderedKeys[int], inherit_bindings=False):
     """Rocks Pilot in a terminal."""
 
@@ -200,6 +204,10 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
         """Open a console's tab, or go to it if it is open."""
         if reason := acting.why_not(self.cockpit, BY_ID["console.open"], event.nodes):
             self.cockpit.flash(f"Console: {reason}.", "bad")
+            return
+        if len(event.nodes) > MOST_CONSOLES:
+            said = f"Console: of {len(event.nodes)} nodes at once is too much, mark {MOST_CONSOLES} at most."
+            self.cockpit.flash(said, "bad")
             return
         for node in event.nodes:
             self._open_console(node, event.mode)

@@ -11,6 +11,7 @@ from pilot.app_config import AppConfig
 from pilot.client_config import Site
 from pilot.screens.power_menu import PowerMenu
 from pilot.widgets.confirm import ConfirmScreen
+from tests.client.stand_in import node
 from tests.screens.console_app import AtAConsole, at_a_console
 from tests.support.waiting import until
 
@@ -240,3 +241,15 @@ async def test_a_read_only_look_types_nothing(tmp_path: Path) -> None:
         assert app.screen is app.console, "there is no menu"
         assert app.pane.session.mode == "watch"
         assert not app.guest.typed
+
+
+async def test_one_key_opens_no_flood_of_consoles(tmp_path: Path) -> None:
+    async with at_a_console(tmp_path) as app:
+        await app.release("escape")
+        await until(lambda: app.app.current_mode == "nodes", what="the nodes")
+        store = app.cockpit.desk.live.store
+        store.apply(wire.Delta(store.version, tuple(node(number, state="on") for number in range(40))))
+        await until(lambda: app.nodes.table.total == 40, what="the nodes")
+        await app.press("ctrl+a", "c")
+        await app.sees("of 40 nodes at once is too much")
+        assert len(app.cockpit.opened) == 1
