@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pilot.client_config import ClientConfig, private_folder
 
 LONGEST_LOG = 512 * 1024
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_TEXTUALS = (signal.SIGCONT, signal.SIGWINCH, signal.SIGINT)
 
 
 def keep_log(config: ClientConfig) -> Path:
@@ -39,3 +41,15 @@ def on_signals(leave: Callable[[int], object]) -> None:
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, leave, 128 + number)
+
+
+@contextmanager
+def signals_lent(leave: Callable[[int], object]) -> Iterator[None]:
+    """Let somebody else handle signals while the block runs; `leave` and Textual do so again behind it."""
+    handlers = {number: signal.getsignal(number) for number in _TEXTUALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        on_signals(leave)

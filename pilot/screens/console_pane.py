@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.keys import key_to_character
 from textual.message import Message
 
-from pilot import app_config, keymap
+from pilot import app_config, ending, keymap
 from pilot.console import paste
 from pilot.console.bittty_engine import BitttyEngine
 from pilot.danger import Question
@@ -273,8 +273,10 @@ class ConsolePane(Vertical):
         session.pause()
         try:
             # Nothing of the app's may be drawn meanwhile: the terminal is somebody else's.
-            with self.app.batch_update(), self.app.suspend():
-                await full_terminal.attach(self.open, mode)
+            with self.app.batch_update(), self.app.suspend(), ending.signals_lent(self.app.exit):
+                number = await full_terminal.attach(self.open, mode)
+            if number is not None:
+                self.app.exit(128 + number)
         except PilotError as error:
             self._cockpit.flash_error(error)
         except SuspendNotSupported:

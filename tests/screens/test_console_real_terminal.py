@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -90,3 +92,35 @@ async def test_the_whole_terminal_for_the_console_and_back(at_a_console: AtACons
     await until(lambda: len(guest.channels) == 1, 20, "one console is open")
     terminal.type("z")
     await typed(guest, b"z")
+
+
+async def to_the_whole_terminal(terminal: Tmux) -> None:
+    terminal.key("C-]")
+    await shows(terminal, "only watch")
+    terminal.key("f")
+    await shows(terminal, "[pilot: compute-0-0: you write. Ctrl+] leaves]")
+
+
+async def end(terminal: Tmux) -> None:
+    """Tell pilot, which the terminal's shell has started, to end."""
+    shell = await asyncio.to_thread(terminal.ask, "pane_pid")
+    (child,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+    os.kill(int(child), signal.SIGTERM)
+
+
+async def test_it_can_be_told_to_end_in_the_whole_terminal(at_a_console: AtAConsole) -> None:
+    terminal, _ = at_a_console
+    await to_the_whole_terminal(terminal)
+    await end(terminal)
+    await shows(terminal, "ended 143")
+
+
+async def test_it_can_be_told_to_end_behind_that(at_a_console: AtAConsole) -> None:
+    terminal, _ = at_a_console
+    await to_the_whole_terminal(terminal)
+    terminal.key("C-]")
+    await shows(terminal, "Nodes")
+    await shows(terminal, "you write")
+    await end(terminal)
+    screen = await shows(terminal, "ended 143")
+    assert "Nodes" not in screen, "the screen is given back"
