@@ -202,7 +202,9 @@ async def at_nodes(stage: Stage) -> None:
     await stage.enter(":compute-0-0")
     await stage.sees("root@compute-0-0")
     await stage.take("nodes")
-    await stage.press("space", "down", "space", "p")
+    await stage.press("space", "down", "space")
+    await stage.sees("compute-0-1 login:" if stage.size == SMALL else "root@compute-0-1")
+    await stage.press("p")
     await stage.sees("Power: 2 nodes")
     await stage.take("power-menu")
     await stage.press("x")
@@ -221,19 +223,21 @@ async def at_nodes(stage: Stage) -> None:
 
 
 async def at_a_boot(stage: Stage) -> None:
-    """A node that boots, beside one where somebody works."""
-    await log_in(stage, "compute-0-1", "vi /etc/passwd")
-    await stage.sees("/etc/passwd 1/")
+    """A node that boots, beside one where somebody looks at its processes."""
+    await log_in(stage, "compute-0-1", "top")
+    await stage.sees("Mem:")
     await stage.command("vertical_line")
     await stage.enter("compute-0-3")
     await stage.sees("compute-0-3 · you write")
     await stage.command("p", "o")
     await stage.sees("compute-0-3 login:")
+    await stage.press("enter")
+    await stage.sees("Ctrl+] leaves")
     await stage.take("console-split")
     await stage.command("q")
     await stage.until(lambda: "compute-0-3 ·" not in stage.text(), "one pane is left")
-    await stage.enter(":q!")
-    await stage.sees("root@compute-0-1")
+    await stage.type("q")
+    await stage.until(lambda: "root@compute-0-1:" in _last(stage), "the shell again")
     await stage.command("q")
 
 
@@ -266,6 +270,7 @@ def only_nodes(name: str) -> Tour:
         await stage.enter(":compute-0-0")
         await stage.sees("root@compute-0-0")
         await stage.press("space", "down", "space", "down")
+        await stage.sees("compute-0-2 login:")
         await stage.take(name)
 
     return tour

@@ -115,6 +115,8 @@ def outcome_cell(deed: Deed) -> Cell:
         return Cell(f"✕ refused: {result['message']}", "bad")
     if isinstance(result, dict) and "withdrawn" in result:
         return Cell(f"○ {result['withdrawn']}", "dim")
+    if isinstance(result, dict) and isinstance(seconds := result.get("seconds"), int | float):
+        return Cell(f"after {took(seconds)}", "dim")
     if result in (None, [], {}):
         return Cell("" if record.kind == "event" else "nothing to do", "dim")
     return Cell(plain(_words(result), _LONGEST), "dim")

@@ -52,7 +52,7 @@ def event(verb: str, result: object, selectors: tuple[str, ...] = ()) -> Deed:
         (deed(), "nothing to do", "dim"),
         (deed("exploded"), "exploded", ""),
         (event("refused", {"code": "refused", "message": "no"}), "✕ refused: no", "bad"),
-        (event("console.close", {"seconds": 12.4}), "seconds 12.4", "dim"),
+        (event("console.close", {"seconds": 12.4}), "after 12 s", "dim"),
         (event("airboss.recover", "resumed"), "resumed", "dim"),
         (event("x", None), "", "dim"),
     ],
