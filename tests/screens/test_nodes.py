@@ -244,3 +244,14 @@ async def test_a_role_that_changes_is_followed(boss: Airboss, ada: Person) -> No
         await boss.admin("key", "remove", "vc1", "ada")
         await until(lambda: pilot.cockpit.desk.live.state != "live" or not pilot.names())
         await pilot.sees(lambda: "owner" not in pilot.line("title") or pilot.cockpit.desk.live.error)
+
+
+async def test_the_cursor_stays_in_sight_in_a_window_that_is_wide_and_low(boss: Airboss, ada: Person) -> None:
+    async with opened(knows(ada, boss), size=(160, 9)) as pilot:
+        await pilot.live(NODES)
+        await pilot.sees(f"{NODES} nodes")
+        body, table = pilot.nodes.query_one("#nodes-body"), pilot.nodes.table
+        await until(lambda: table.size.height == body.size.height < NODES)
+        await pilot.press("end")
+        await until(lambda: pilot.under_cursor == ALL[-1])
+        await pilot.sees(ALL[-1])
