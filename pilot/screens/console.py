@@ -26,6 +26,8 @@ from pilot.widgets.terminal import TerminalWidget
 PANES = 2
 OFFERED = 50
 """Names that a line is completed to."""
+TWICE_SECONDS = 1.0
+"""Two presses of the release key so close to each other are one to the guest."""
 
 
 class ConsoleScreen(PilotScreen):
@@ -47,6 +49,7 @@ class ConsoleScreen(PilotScreen):
         self._panes = [ConsolePane(cockpit, desk, node, how, turns, self._tell_news)]
         self._active = self._panes[0]
         self._covered = False
+        self._released_at = float("-inf")
 
     def body(self) -> Iterable[Widget]:
         """The panes, and the line that says how to leave."""
@@ -163,6 +166,7 @@ class ConsoleScreen(PilotScreen):
     def _released(self, event: TerminalWidget.ReleaseRequested) -> None:
         event.stop()
         self.set_focus(None)
+        self._released_at = self.cockpit.monotonic()
 
     def action_type(self) -> None:
         """Keys go to the guest again."""
@@ -170,7 +174,9 @@ class ConsoleScreen(PilotScreen):
         self._active.terminal.focus()
 
     def action_literal(self) -> None:
-        """The release key was pressed twice: it is for the guest."""
+        """The release key twice in a row is for the guest. Later there is nothing to release."""
+        if self.cockpit.monotonic() - self._released_at > TWICE_SECONDS:
+            return
         terminal = self._active.terminal
         terminal.send(keys.encode(terminal.release_key, None, terminal.engine.modes) or b"")
         self.action_type()
