@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -31,6 +32,16 @@ class VerifiedScreen(ModalScreen[None]):
             box.border_title = "The journal was checked"
             yield Lines()
 
-    def on_mount(self) -> None:
-        """Fill in."""
-        self.query_one(Lines).show([[Cell(text, tone)] for text, tone in self._lines])
+    def on_resize(self) -> None:
+        """Fill in: what is too long for a line goes on in the next."""
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        lines = self.query_one(Lines)
+        width = max(10, lines.content_size.width)
+        parts = [
+            (part, tone)
+            for text, tone in self._lines
+            for part in textwrap.wrap(text, width, subsequent_indent="  ")
+        ]
+        lines.show([[Cell(part, tone)] for part, tone in parts])
