@@ -195,7 +195,7 @@ class ConsoleScreen(PilotScreen):
 
     def action_search(self) -> None:
         """Ask what to search for."""
-        self.query_one(Prompt).ask("/", self._active.terminal.marks.pattern)
+        self.query_one(Prompt).ask("/")
 
     def action_next(self, step: int) -> None:
         """The next place that was found."""

@@ -260,7 +260,7 @@ class ConsolePane(Vertical):
             self._cockpit.flash_error(error)
             return
         if text:
-            said = f"{found:,} found: n older, N newer" if found else "it is nowhere in what is kept"
+            said = f"{found:,} found: n older, N newer" if found else f"{text} is nowhere in what is kept"
             self._cockpit.flash(said, "dim", 4)
 
     @work(exclusive=True, group="full")

@@ -80,6 +80,8 @@ async def test_looking_back_and_searching(tmp_path: Path) -> None:
         await app.sees("line 207 Oops")
         await app.press("y")
         await until(lambda: "line 207 Oops" in app.app.clipboard, what="the screen is copied")
+        await app.find("cattle")
+        await app.sees("cattle is nowhere in what is kept")
         await app.press("i")
         await app.sees("line 299")
 
