@@ -45,20 +45,23 @@ def introduction(site: DemoSite, seconds: float) -> str:
     """What the person in the demo's shell reads first."""
     return f"""
 Rocks Pilot demo: {len(HOSTS)} hosts, 2 clusters, {len(PLACES)} VMs and an airboss, built in {seconds:.1f} s.
-Real libvirt, QEMU and SSH; pretended is only that the hosts are machines of their own.
-You own the cluster vc1 and have no root on its hosts. Some nodes are booting. Try:
+Real libvirt, QEMU and SSH; pretended is only that the hosts are machines of
+their own. You own the cluster vc1 and have no root on its hosts. Some nodes are
+booting. Try:
 
-  pilot                                  the full-screen app: ? shows the keys, Ctrl+Q leaves
+  pilot                                  the full-screen app: ? lists the keys
   pilot nodes                            the nodes of your cluster
-  pilot power on compute-0-1 --console   turn one on and see it boot; Ctrl+] leaves
-                                         log in as {LOGIN}, password {PASSWORD}
+  pilot power on compute-0-1 --console   turn one on and see it boot;
+                                         log in as {LOGIN}, password {PASSWORD};
+                                         Ctrl+] leaves
   pilot power shutdown compute-0-1       press its power button
-  pilot power install compute-0-2        boot it from the network once, then from disk
+  pilot power install compute-0-2        boot it from the network once
   pilot watch                            every change, as it happens
-  pilot-agent journal show               who asked for what (the site admin's command)
+  pilot-agent journal show               who asked for what, as the site's admin
   pilot --help
 
-Somebody else's terminal, stock ssh, virsh: `{JOIN}` prints what to paste there.
+Somebody else's terminal, stock ssh, virsh:
+`{JOIN}` prints what to paste there.
 `exit` ends the demo and removes all of it.
 """
 
