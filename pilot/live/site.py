@@ -255,8 +255,8 @@ class LiveSite:
         async for frame in frames:
             if isinstance(frame, wire.Snapshot):
                 snapshots += frame.first
-                if frame.first and snapshots > 1:
-                    # airboss begins anew when entitlements have changed.
+                if frame.first:
+                    # airboss begins anew when entitlements have changed; so they may have since the hello.
                     self._refresh(link)
                 self._snapshot(frame, first=snapshots <= 1)
                 # It comes in many frames: whoever shares the loop has their turn in between.

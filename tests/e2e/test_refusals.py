@@ -157,7 +157,7 @@ async def test_roles_reach_as_far_as_they_say(site: Site) -> None:
     viewer = await site.airboss.person("vera", "vc1", "viewer")
     operator = await site.airboss.person("otto", "vc1", "operator")
     async with await viewer.link() as link:
-        assert set(link.hello.verbs) == {"node.list", "watch", "console.open"}
+        assert set(link.hello.verbs) == {"node.list", "watch", "console.open", "console.tail"}
         with pytest.raises(RefusedError, match="operator"):
             await link.call("power.on", "vc1", ["compute-0-0"])
         with pytest.raises(RefusedError, match="operator"):
