@@ -82,7 +82,8 @@ def main(args: argparse.Namespace) -> int:
             quiet()
             # Whose terminal was closed is not told anything more.
             with contextlib.suppress(OSError):
-                progress.say("Ending the demo.")
+                if site.claimed:
+                    progress.say("Ending the demo.")
             site.stop()
     return status
 

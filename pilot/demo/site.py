@@ -59,6 +59,11 @@ class DemoSite:
         return self.folder / "agent.toml"
 
     @property
+    def claimed(self) -> bool:
+        """Whether the state folder is this demo's: nothing was begun where another demo has it."""
+        return self.state.claimed
+
+    @property
     def airboss_pid(self) -> int | None:
         """Pid of the airboss, or None if it is not running."""
         return None if self._airboss is None or self._airboss.poll() is not None else self._airboss.pid

@@ -79,6 +79,11 @@ class StateFolder:
             raise
         return lock
 
+    @property
+    def claimed(self) -> bool:
+        """Whether it is ours now."""
+        return self._lock >= 0
+
     def release(self) -> None:
         """End all processes of the demo, remove its files, and let the folder go; nothing if not claimed."""
         if self._lock < 0:

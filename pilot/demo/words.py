@@ -25,9 +25,18 @@ def write_tools(site: DemoSite) -> Path:
     source = shlex.quote(str(Path(__file__).parents[2]))
     python = f"PYTHONPATH={source} exec {shlex.quote(sys.executable)} -m"
     config = f"--config {shlex.quote(str(site.config))}"
-    for name, command in (("pilot", "pilot.cli"), ("pilot-agent", f"pilot.agent.main {config}")):
+    # An airboss that somebody starts again is the demo's to end, too: `exec` keeps pid and start time.
+    record = shlex.quote(str(site.folder / "airboss.process"))
+    recorded = (
+        f'[ "$1" != serve ] || printf \'{{"pid":%d,"started":%d}}\' '
+        f'$$ "$(cut -d" " -f22 /proc/$$/stat)" > {record}\n'
+    )
+    for name, before, command in (
+        ("pilot", "", "pilot.cli"),
+        ("pilot-agent", recorded, f"pilot.agent.main {config}"),
+    ):
         script = folder / name
-        script.write_text(f'#!/bin/sh\n{python} {command} "$@"\n', encoding="utf-8")
+        script.write_text(f'#!/bin/sh\n{before}{python} {command} "$@"\n', encoding="utf-8")
         script.chmod(0o755)
     joining = folder / JOIN
     joining.write_text(f"#!/bin/sh\ncat <<'END'\n{second_terminal(site)}END\n", encoding="utf-8")
@@ -57,6 +66,7 @@ booting. Try:
   pilot power shutdown compute-0-1       press its power button
   pilot power install compute-0-2        boot it from the network once
   pilot watch                            every change, as it happens
+  pilot-agent serve                      start airboss again, if you have killed it
   pilot-agent journal show               who asked for what, as the site's admin
   pilot --help
 

@@ -138,7 +138,9 @@ class PilotScreen(Screen[None]):
         self.query_one(TabStrip).show(self.tabs(), self.MODE or self.app.current_mode)
         flash, trouble = cockpit.flashed(), light(desk.live, now)
         if flash is not None and (trouble is None or flash.link == desk.live.state):
-            self.query_one("#flash", CellLine).show([Cell(flash.text, flash.tone)], self.crumbs())
+            self.query_one("#flash", CellLine).show(
+                [Cell(flash.text, flash.tone)], () if flash.tone == "bad" else self.crumbs()
+            )
         elif trouble is not None:
             self.query_one("#flash", CellLine).show(trouble, self.crumbs())
         else:

@@ -13,6 +13,7 @@ from pilot.console import keys
 from pilot.live.cockpit import Cockpit, Desk, Opened
 from pilot.live.opening import Mode
 from pilot.records import Node
+from pilot.render.natural import natural_key
 from pilot.render.table import Cell
 from pilot.screens import acting, console_keys
 from pilot.screens.base import PilotScreen, TabChosen
@@ -273,7 +274,9 @@ class ConsoleScreen(PilotScreen):
         if len(self._panes) == PANES:
             self.toggle_class("-stacked")
             return
-        names = [node.name for node in self._with_console() if node.name]
+        open_here = {pane.node.id for pane in self._panes}
+        others = [node for node in self._with_console() if node.name and node.id not in open_here]
+        names = sorted((node.name for node in others), key=natural_key)
         self.query_one(Prompt).ask("|", "", lambda text: [n for n in names if n.startswith(text)][:OFFERED])
 
     def _split_with(self, name: str) -> None:

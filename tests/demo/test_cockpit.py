@@ -142,9 +142,10 @@ def test_airboss_dies_and_comes_back(demo: Demo, tmp_path: Path) -> None:
         you.type("Enter")
         demo.kill_airboss()
         you.await_text("✕ demo")
+        # The demo ends the one that is started again, too.
         airboss = demo.start_airboss()
-        stack.callback(airboss.wait)
-        stack.callback(airboss.terminate)
+        stack.callback(airboss.wait, 30)
+        stack.callback(demo.end)
         you.await_text("● demo", 60)
         you.await_text("you write", 60)
         you.type("Enter")
