@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import libvirt
 
+from bench.cursor import DOWN, await_other_row
 from bench.keystrokes import Pty
 from bench.result import Row, below, median, percentile
 from bench.workshop import Bench, Workshop, console_script
@@ -30,9 +28,7 @@ IDLE_SECONDS = 20.0
 SETTLE_SECONDS = 3.0
 READY_SECONDS = 60.0
 ROWS, COLUMNS = 48, 160
-DOWN = b"\x1b[B"
 LEAVE = b"\x11"
-_UNDER_BAR = re.compile(rb"\xe2\x96\x8c[^\n]{0,250}?(compute-0-\d+) ")
 
 
 async def measure(workshop: Workshop) -> list[Row]:
@@ -85,7 +81,7 @@ def _keys(site: Bench, fleet: Fleet) -> list[float]:
     terminal = _start(site)
     try:
         assert terminal.await_text(b"%d nodes" % MANY, READY_SECONDS), terminal.last
-        _listen(terminal, 0.5)
+        terminal.listen(0.5)
         times, name = [], b""
         with _changing(fleet):
             time.sleep(1.0)
@@ -94,26 +90,12 @@ def _keys(site: Bench, fleet: Fleet) -> list[float]:
                 terminal.seen.clear()
                 begin = time.perf_counter()
                 terminal.type(DOWN)
-                name = _await_other(terminal, name)
+                name = await_other_row(terminal, name, READY_SECONDS)
                 times.append((time.perf_counter() - begin) * 1000)
                 time.sleep(PAUSE)
         return times
     finally:
         terminal.end(LEAVE)
-
-
-def _await_other(terminal: Pty, name: bytes) -> bytes:
-    """Read until the bar stands at another row."""
-    seen = b""
-    until = time.perf_counter() + READY_SECONDS
-    while time.perf_counter() < until:
-        terminal.settle(0.0005)
-        seen += bytes(terminal.seen)
-        terminal.seen.clear()
-        for found in _UNDER_BAR.finditer(seen):
-            if found[1] != name:
-                return found[1]
-    raise AssertionError(f"the cursor does not move: {terminal.last!r}")
 
 
 @contextmanager
@@ -146,25 +128,9 @@ def _idle(site: Bench) -> float:
     terminal = _start(site)
     try:
         assert terminal.await_text(b"%d nodes" % MANY, READY_SECONDS), terminal.last
-        _listen(terminal, SETTLE_SECONDS)
-        stat = Path(f"/proc/{terminal.pid}/stat")
-        before = _ticks(stat)
-        _listen(terminal, IDLE_SECONDS)
-        return (_ticks(stat) - before) / os.sysconf("SC_CLK_TCK") / IDLE_SECONDS * 100
+        terminal.listen(SETTLE_SECONDS)
+        before = terminal.processor_seconds()
+        terminal.listen(IDLE_SECONDS)
+        return (terminal.processor_seconds() - before) / IDLE_SECONDS * 100
     finally:
         terminal.end(LEAVE)
-
-
-def _listen(terminal: Pty, seconds: float) -> None:
-    """Take what is drawn for so long: the clock goes on even at rest."""
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        terminal.settle(0.05)
-        time.sleep(0.05)
-        terminal.seen.clear()
-
-
-def _ticks(stat: Path) -> int:
-    """Processor time of a process, children waited for left out, in clock ticks (proc(5))."""
-    fields = stat.read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])

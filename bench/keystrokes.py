@@ -15,6 +15,7 @@ import termios
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 from bench.workshop import CLUSTER, ROOT
 from pilot.link.console_stream import ConsoleStream
@@ -80,6 +81,20 @@ class Pty:
         while select.select([self._master], [], [], quiet)[0]:
             if not self._read():
                 return
+
+    def listen(self, seconds: float) -> None:
+        """Take what is drawn for so long, and forget it: an app with a clock is never quiet for a second."""
+        until = time.perf_counter() + seconds
+        while (left := until - time.perf_counter()) > 0:
+            if select.select([self._master], [], [], left)[0] and not self._read():
+                return
+            self.seen.clear()
+
+    def processor_seconds(self) -> float:
+        """Processor time of the program so far, its children left out (proc(5))."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _read(self) -> bool:
         try:

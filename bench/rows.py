@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
+from bench.cursor import DOWN, await_other_row
 from bench.keystrokes import Pty
 from bench.result import Row, below, median, percentile
 from bench.rows_app import COLUMNS, RowsApp, StockApp, VirtualApp, nodes
@@ -23,13 +22,13 @@ MANY = 50_000
 SOME = 10_000
 CHANGES = 200
 KEYS = 120
+STOCK_KEYS = 30
+"""DataTable takes seconds for a key while so many rows change."""
 ROUNDS = 5
 PAUSE = 0.03
 """Seconds between a frame and the next key, about as fast as a held key repeats."""
 READY_SECONDS = 60.0
 IDLE_SECONDS = 4.0
-DOWN = b"\x1b[B"
-_UNDER_BAR = re.compile(rb"\xe2\x96\x8c[^\n]{0,250}?(compute-0-\d+) ")
 
 
 async def measure(workshop: Workshop) -> list[Row]:
@@ -155,12 +154,12 @@ def _key_to_frame(kind: str, count: int, sort: str) -> list[float]:
     terminal = _start(kind, count, CHANGES, sort)
     try:
         times, name = [], b""
-        for number in range(1, KEYS + 1):
+        for number in range(1, (KEYS if kind == "virtual" else STOCK_KEYS) + 1):
             _drain(terminal)
             begin = time.perf_counter()
             terminal.type(DOWN)
             if kind == "virtual":
-                name = _await_other(terminal, name)
+                name = await_other_row(terminal, name, READY_SECONDS)
             else:
                 assert terminal.await_text(f"compute-0-{number} ".encode(), READY_SECONDS)
             times.append((time.perf_counter() - begin) * 1000)
@@ -173,20 +172,6 @@ def _key_to_frame(kind: str, count: int, sort: str) -> list[float]:
 def _drain(terminal: Pty) -> None:
     terminal.settle(0.0)
     terminal.seen.clear()
-
-
-def _await_other(terminal: Pty, name: bytes) -> bytes:
-    """Read until the bar stands at another row."""
-    seen = b""
-    until = time.perf_counter() + READY_SECONDS
-    while time.perf_counter() < until:
-        terminal.settle(0.0005)
-        seen += bytes(terminal.seen)
-        terminal.seen.clear()
-        for found in _UNDER_BAR.finditer(seen):
-            if found[1] != name:
-                return found[1]
-    raise AssertionError(f"the cursor does not move: {terminal.last!r}")
 
 
 def _start(kind: str, count: int, changes: int, sort: str) -> Pty:
@@ -202,16 +187,8 @@ def _idle() -> float:
     """Percent of a processor that an app takes in which only ages change."""
     terminal = _start("virtual", SOME, 0, "name")
     try:
-        stat = Path(f"/proc/{terminal._process.pid}/stat")
-        before = _ticks(stat)
-        until = time.perf_counter() + IDLE_SECONDS
-        while time.perf_counter() < until:
-            terminal.settle(0.1)
-        return (_ticks(stat) - before) / os.sysconf("SC_CLK_TCK") / IDLE_SECONDS * 100
+        before = terminal.processor_seconds()
+        terminal.listen(IDLE_SECONDS)
+        return (terminal.processor_seconds() - before) / IDLE_SECONDS * 100
     finally:
         terminal.end(b"\x11")
-
-
-def _ticks(stat: Path) -> int:
-    fields = stat.read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])

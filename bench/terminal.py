@@ -86,7 +86,7 @@ def _measure(workshop: Workshop) -> Figures:
             _await(terminal, "compute-0-0")
             terminal.type(b"c")
             _said(guest, "open")
-            terminal.settle(1.0)
+            terminal.listen(1.0)
             echo = [_key(terminal, letter) for letter in LETTERS]
             plain = _flood(guest, terminal, False)
             coloured = _flood(guest, terminal, True)
