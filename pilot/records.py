@@ -108,8 +108,12 @@ class Node(Record, frozen=True, tag="node"):
     memory: int = 0
     serial: bool = False
     """Whether the domain has a serial console to open."""
+    screen: bool = False
+    """Whether the domain has a screen that VNC shows."""
+    recorded: bool = False
+    """Whether its serial console is being recorded."""
     writer: str = ""
-    """The principal who types at the serial console now."""
+    """The principal who types at the serial console now; several with commas."""
     watchers: int = 0
     """How many others are attached to it."""
 

@@ -68,6 +68,25 @@ class Serial(Protocol):
         """Let the console go."""
 
 
+class Screen(Protocol):
+    """A connection to a node's VNC server: an RFB stream from the server's version on, without a password.
+
+    `asyncio` streams and `asyncssh` streams both can be wrapped into it.
+    """
+
+    async def read(self, limit: int) -> bytes:
+        """What the server sent next, `limit` bytes at most; empty at the end."""
+
+    def write(self, data: bytes) -> None:
+        """Send. What is not taken waits: see `drain`."""
+
+    async def drain(self) -> None:
+        """Wait while the server does not read."""
+
+    def close(self) -> None:
+        """Let it go."""
+
+
 class Provider(Protocol):
     """One kind of thing that airboss drives."""
 
@@ -83,7 +102,9 @@ class Provider(Protocol):
     async def act(
         self, node_id: str, verb: str, args: Mapping[str, Value], progress: Callable[[str], None]
     ) -> Acted:
-        """Do a power verb. `progress` is told, in words, what is being waited for.
+        """Do a power verb, or one that sends the node something.
+
+        `progress` is told, in words, what is being waited for.
 
         Cancelling ends the wait for a guest; what else has begun ends first, and what came of it is given,
         or raised, all the same. `power.off`, `power.reset` and `power.boot` end a `power.shutdown` or
@@ -103,5 +124,14 @@ class Provider(Protocol):
 
         Raises:
             BackendError: somebody else holds it, or the node has none.
+            DeadlineError, UnreachableError: as for act.
+        """
+
+    async def open_screen(self, node_id: str) -> Screen:
+        """Connect to the node's VNC server, without any listening TCP port. Others may be connected too.
+
+        Raises:
+            BackendError: the node does not run, has no screen, or its host is reached in a way that does
+                not let it through; the hint says how to mend it.
             DeadlineError, UnreachableError: as for act.
         """
