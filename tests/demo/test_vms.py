@@ -33,6 +33,10 @@ async def test_guest_boots_to_a_login_from_the_first_byte(
         words = await line.expect(b"\n1\r\n")
         assert b"not found" not in words
         assert b"speed 115200" in words
+        # What the kernel notes in passing is not written through what somebody types; its errors are.
+        line.send(b"echo '<6>a note' >/dev/kmsg; echo '<3>an error' >/dev/kmsg\r")
+        words = await line.expect(b"] an error")
+        assert b"] a note" not in words
 
 
 async def test_power_button_shuts_it_down(
