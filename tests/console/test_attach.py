@@ -57,6 +57,16 @@ async def shows(terminal: Tmux, text: str, deadline: float = 20.0) -> str:
         raise AssertionError(f"no {text!r} in:\n{terminal.screen()}") from None
 
 
+async def fresh(terminal: Tmux) -> None:
+    """Clear the screen, and await that it is: what a command before this one showed cannot be meant."""
+    terminal.type("clear\n")
+
+    async def cleared() -> bool:
+        return (await asyncio.to_thread(terminal.screen)).strip() == "$"
+
+    await until(cleared, 20, "nothing but the shell's prompt", every=0.05)
+
+
 class Guest:
     """What a test makes of the other end of the console."""
 
@@ -145,11 +155,15 @@ async def test_an_evil_guest_changes_nothing_and_types_nothing(terminal: Tmux, g
     # Live and typing, the guest may ask where the cursor is, and nothing else.
     assert guest.channel is not None
     guest.channel.send(wire.Output(b"\x1b[3;5H" + attack))
-    await until(lambda: guest.typed.startswith(b"x\x1b[3;5R"), what="the cursor's place")
+    await until(lambda: guest.typed.startswith(b"x\x1b[3;5R"), 20, "the cursor's place")
+    guest.channel.send(wire.Output(b"\r\nafter it too\r\n"))
+    await shows(terminal, "after it too")
+    await until(lambda: guest.typed.count(b"\x1b") == 2, 20, "the cursor's place and what the terminal is")
     terminal.key("y")
-    await until(lambda: guest.typed.endswith(b"y"))
+    await until(lambda: b"y" in guest.typed, 20, "what was typed")
     assert b"owned" not in guest.typed
-    assert guest.typed.count(b"\x1b") == 2, "the cursor's place and what the terminal is"
+    assert guest.typed.count(b"\x1b") == 2, "nothing else was answered"
+    assert guest.typed.endswith(b"y")
     terminal.key("C-]")
     await shows(terminal, "[pilot: left]")
     assert terminal.ask("pane_title") == title
@@ -262,16 +276,19 @@ async def test_danger_asks_and_cancel_is_the_default(terminal: Tmux, airboss: St
     terminal.key("Enter")
     await shows(terminal, "ended 130")
     assert "power.off" not in asked()
-    terminal.type(f"clear; {PILOT} power off compute-0-0; echo ended $?\n")
+    await fresh(terminal)
+    terminal.type(f"{PILOT} power off compute-0-0; echo ended $?\n")
     await shows(terminal, "Go on? [y/N]")
     terminal.type("y\n")
     await shows(terminal, "ended 0")
     assert "power.off" in asked()
-    terminal.type(f"clear; {PILOT} power install compute-0-1; echo ended $?\n")
+    await fresh(terminal)
+    terminal.type(f"{PILOT} power install compute-0-1; echo ended $?\n")
     await shows(terminal, "Type compute-0-1")
     terminal.type("yes\n")
     await shows(terminal, "ended 130")
-    terminal.type(f"clear; {PILOT} power install compute-0-1; echo ended $?\n")
+    await fresh(terminal)
+    terminal.type(f"{PILOT} power install compute-0-1; echo ended $?\n")
     await shows(terminal, "Type compute-0-1")
     terminal.key("C-c")
     await shows(terminal, "ended 130")
@@ -280,14 +297,15 @@ async def test_danger_asks_and_cancel_is_the_default(terminal: Tmux, airboss: St
 
 async def test_the_host_key_is_asked_for_as_ssh_does(terminal: Tmux, ada: User, airboss: StandIn) -> None:
     (ada.config / "known_hosts").unlink()
-    terminal.type(f"clear; {PILOT} nodes; echo ended $?\n")
+    terminal.type(f"{PILOT} nodes; echo ended $?\n")
     screen = await shows(terminal, "(yes/no/the fingerprint)")
     assert airboss.fingerprint in screen
     terminal.type("maybe\n")
     await shows(terminal, "Please type yes or no")
     terminal.type("no\n")
     await shows(terminal, "ended 5")
-    terminal.type(f"clear; {PILOT} nodes; echo ended $?\n")
+    await fresh(terminal)
+    terminal.type(f"{PILOT} nodes; echo ended $?\n")
     await shows(terminal, "(yes/no/the fingerprint)")
     terminal.type("yes\n")
     await shows(terminal, "ended 0")
@@ -296,7 +314,7 @@ async def test_the_host_key_is_asked_for_as_ssh_does(terminal: Tmux, ada: User, 
 async def test_a_passphrase_is_asked_without_echo(terminal: Tmux, ada: User) -> None:
     encrypted = ada.key.export_private_key(passphrase="open sesame", rounds=16, ignore_few_rounds=True)
     ada.key_file.write_bytes(encrypted)
-    terminal.type(f"clear; {PILOT} nodes; echo ended $?\n")
+    terminal.type(f"{PILOT} nodes; echo ended $?\n")
     await shows(terminal, "Passphrase for")
     terminal.type("open sesame\n")
     screen = await shows(terminal, "ended 0")

@@ -105,7 +105,7 @@ def test_a_node_from_off_to_off(demo: Demo, tmp_path: Path) -> None:
         you.write("px")
         you.await_text(f"Turn off {NODE} of vc1 now")
         _answer(you, f"Turn off {NODE}", "Enter")
-        assert you.line(f"{NODE} +● on")
+        you.await_text(f"▌ +{NODE} +● on")
         you.write("px")
         you.await_text(f"Turn off {NODE} of vc1 now")
         _answer(you, f"Turn off {NODE}", "y")

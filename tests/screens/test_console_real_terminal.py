@@ -87,7 +87,8 @@ async def test_the_whole_terminal_for_the_console_and_back(at_a_console: AtACons
     assert "Nodes" not in screen
     terminal.key("C-]")
     await shows(terminal, "Nodes")
-    screen = await shows(terminal, "you write")
+    await shows(terminal, "you write")
+    screen = await shows(terminal, "login: root")
     assert screen.count("login: root") == 1, "what was printed meanwhile is there, once"
     await until(lambda: len(guest.channels) == 1, 20, "one console is open")
     terminal.type("z")

@@ -65,6 +65,7 @@ async def test_to_the_shell_and_back(boss: Airboss, ada: Person) -> None:
         term.type(b"\x1a")
         status = Path(f"/proc/{term.process.pid}/status")
         await until(lambda: "State:\tT" in status.read_text(), 10, "it is stopped")
+        await term.drained()
         given_back(term)
         assert term.settings() == before
         seen = len(term.written)

@@ -15,6 +15,8 @@ from tests.support.waiting import until
 
 Settings = list[object]
 
+_MARK = b"<all that was written until now>"
+
 
 class Terminal:
     """The master's side of a pty, in which a program runs."""
@@ -54,7 +56,17 @@ class Terminal:
     async def ends(self, deadline: float = 15.0) -> int:
         """Await the program's end; its exit code."""
         async with asyncio.timeout(deadline):
-            return await self.process.wait()
+            code = await self.process.wait()
+        if self._master >= 0:
+            await self.drained()
+        return code
+
+    async def drained(self) -> None:
+        """Await all that was written until now: the kernel may give it later than news of the program."""
+        await asyncio.to_thread(os.write, self._slave, _MARK)
+        await until(lambda: _MARK in self.written, 10, "what was written last")
+        at = self.written.index(_MARK)
+        del self.written[at : at + len(_MARK)]
 
     def hang_up(self) -> None:
         """Close the terminal, as a connection that is lost does."""
