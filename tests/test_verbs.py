@@ -57,7 +57,8 @@ def test_what_disrupts_says_what_it_costs() -> None:
 
 def test_what_leads_somewhere_says_so_meanwhile() -> None:
     for verb in VERBS:
-        assert bool(verb.doing) == (verb.leads_to is not None), verb.id
+        assert verb.doing or verb.leads_to is None, verb.id
+        assert verb.danger > 0 or not verb.doing, verb.id
 
 
 def test_an_inverse_is_one_both_ways_and_can_be_undone_by_the_same_person() -> None:

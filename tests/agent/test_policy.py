@@ -43,6 +43,10 @@ def test_the_site_grant_holds_everywhere_and_the_strongest_counts() -> None:
         "watch",
         "console.tail",
         "console.open",
+        "console.log",
+        "screen.open",
+        "record.list",
+        "record.read",
     )
 
 
