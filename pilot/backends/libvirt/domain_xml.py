@@ -49,6 +49,17 @@ class Drive(msgspec.Struct, frozen=True, omit_defaults=True):
     """The libvirt storage pool that `path` is the name of a volume in."""
 
 
+class Vnc(msgspec.Struct, frozen=True):
+    """A running domain's VNC server."""
+
+    index: int
+    """Which of the domain's graphics it is."""
+    socket: str
+    """The Unix socket on the host that it listens at; empty if at none."""
+    tcp: bool
+    """Whether it listens at a TCP port."""
+
+
 class Facts(msgspec.Struct, frozen=True):
     """What a domain's XML says."""
 
@@ -61,6 +72,8 @@ class Facts(msgspec.Struct, frozen=True):
     memory: int = 0
     """KiB."""
     serial: bool = False
+    screen: bool = False
+    """Whether VNC shows its screen."""
     installing: bool = False
     """Whether it runs from the network until its next reboot."""
 
@@ -90,8 +103,30 @@ def read_strictly(text: str, uuid: str = "", name: str = "") -> Facts | None:
         vcpus=_vcpus(root),
         memory=_memory(root),
         serial=_serial(root),
+        screen=root.find("devices/graphics[@type='vnc']") is not None,
         installing=root.find(f"metadata/{{{INSTALL_NAMESPACE}}}install") is not None,
     )
+
+
+def vnc(live: str) -> Vnc | None:
+    """Where a running domain's VNC server listens; None if it has none."""
+    root = _parse(live)
+    for index, graphics in enumerate(() if root is None else root.iterfind("devices/graphics")):
+        if graphics.get("type") == "vnc":
+            listens = {listen.get("type", ""): listen for listen in graphics.iterfind("listen")}
+            listen = listens.get("socket")
+            path = graphics.get("socket", "") if listen is None else listen.get("socket", "")
+            return Vnc(index, path, not path and "none" not in listens)
+    return None
+
+
+def serial_alias(live: str) -> str:
+    """What QEMU calls the character device of a running domain's first serial line; empty if it has none."""
+    root = _parse(live)
+    alias = None if root is None else root.find("devices/serial/alias")
+    name = "" if alias is None else alias.get("name", "")
+    # libvirt's device aliases name the front end; QEMU's character devices have the same name after `char`.
+    return f"char{name}" if name else ""
 
 
 def install_xml(inactive: str) -> str:

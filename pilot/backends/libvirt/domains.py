@@ -153,6 +153,7 @@ class Domains:
             vcpus=facts.vcpus,
             memory=facts.memory,
             serial=facts.serial,
+            screen=facts.screen,
         )
 
     def stale(self, since: float | None) -> list[Node]:

@@ -21,7 +21,7 @@ import msgspec
 from pilot.backends.libvirt.host import HostWatch
 from pilot.backends.libvirt.lane import Lanes
 from pilot.backends.libvirt.settings import Settings
-from pilot.errors import PilotError
+from pilot.errors import BackendError, PilotError
 
 TICK = 0.25
 REPEAT = 0.8
@@ -65,6 +65,15 @@ def ask(raw: Any, uuid: str, hung_after: float) -> Answer:
 def control(raw: Any, uuid: str, hung_after: float) -> int | None:
     """For how many milliseconds a call has been waiting for a domain's QEMU, if for too long."""
     return _waiting(raw.lookupByUUIDString(uuid), hung_after)
+
+
+def refuse_waiting(domain: Any, doing: str, hung_after: float) -> None:
+    """Refuse to ask a QEMU that another call has been waiting for, before it is known as hung; see ask."""
+    if waiting := _waiting(domain, hung_after):
+        raise BackendError(
+            f"{doing} failed: its QEMU has not answered for {waiting / 1000:.0f} s",
+            "`power.off` ends a hung QEMU; that takes about 12 s.",
+        )
 
 
 def _waiting(domain: Any, hung_after: float) -> int | None:

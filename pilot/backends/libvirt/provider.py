@@ -17,11 +17,12 @@ from pilot.backends.libvirt.hung import Answer, HungWatch
 from pilot.backends.libvirt.lane import Lanes
 from pilot.backends.libvirt.membership import Membership
 from pilot.backends.libvirt.operations import Operations
+from pilot.backends.libvirt.screens import Screens
 from pilot.backends.libvirt.settings import HostAddress, Settings
 from pilot.backends.libvirt.sizes import SizeWatch
 from pilot.backends.libvirt.usage import LANES as USAGE_LANES
 from pilot.backends.libvirt.usage import UsageWatch
-from pilot.backends.provider import Acted, Serial, Sink, Used
+from pilot.backends.provider import Acted, Screen, Serial, Sink, Used
 from pilot.errors import NoSuchNodeError, UnreachableError
 from pilot.records import Host, Node
 from pilot.verbs import Value
@@ -47,6 +48,7 @@ class _Hypervisor:
         self.probes = Lanes(name, uri, purpose="probes", spare=PROBE_LANES - 1, open_deadline=wait)
         self.looks = Lanes(name, uri, purpose="usage", spare=USAGE_LANES - 1, open_deadline=wait)
         self.consoles = Consoles(watch, settings)
+        self.screens = Screens(watch, settings)
         self.operations = Operations(watch, self.lanes, settings, sink.starting)
         self._usage = UsageWatch(watch, self.looks, settings, rng, used)
         hung = HungWatch(
@@ -113,6 +115,7 @@ class LibvirtProvider:
                 await asyncio.gather(*(part.operations.stop() for part in parts), return_exceptions=True)
         for part in parts:
             part.consoles.close("airboss stops")
+            part.screens.close("airboss stops")
             for task in part.tasks:
                 task.cancel()
             for lanes in (part.lanes, part.probes, part.looks):
@@ -128,7 +131,7 @@ class LibvirtProvider:
     async def act(
         self, node_id: str, verb: str, args: Mapping[str, Value], progress: Callable[[str], None]
     ) -> Acted:
-        """Do a power verb; see Provider.act."""
+        """Do a verb; see Provider.act."""
         return await self._part(node_id).operations.act(node_id, verb, args, progress)
 
     async def open_console(
@@ -136,6 +139,10 @@ class LibvirtProvider:
     ) -> Serial:
         """Hold the node's serial console; see Provider.open_console."""
         return await self._part(node_id).consoles.open(node_id, output, lost)
+
+    async def open_screen(self, node_id: str) -> Screen:
+        """Connect to the node's VNC server; see Provider.open_screen."""
+        return await self._part(node_id).screens.open(node_id)
 
     async def tag(self, node_id: str, member: Membership) -> None:
         """Write a node's membership into its domain's metadata.
@@ -187,6 +194,7 @@ class LibvirtProvider:
             part.probes.drop(why)
             part.looks.drop(why)
             part.consoles.drop(why)
+            part.screens.drop(why)
 
     def _nodes(self, watch: HostWatch, nodes: list[Node]) -> None:
         part = self._hosts.get(watch.address.name)

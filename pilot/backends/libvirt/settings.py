@@ -53,5 +53,9 @@ class Settings(msgspec.Struct, frozen=True):
     """For how long a started node is kept paused for its console, whatever the sink does."""
     console: float = 5.0
     """Deadline of opening a console, and of a write to it."""
+    screen: float = 8.0
+    """Deadline of connecting to a node's VNC server."""
+    forward_idle: float = 60.0
+    """For how long an SSH connection for VNC is kept that nobody uses."""
     stop: float = 4.0
     """Deadline of stopping it all."""

@@ -1,0 +1,70 @@
+"""A pair of streams, of asyncio or asyncssh, as a provider's Screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import asyncssh
+
+READ_AHEAD = 256 * 1024
+"""Bytes that are read from a VNC server before somebody wants them."""
+
+
+class Reader(Protocol):
+    """What both kinds of readers can."""
+
+    async def read(self, n: int = -1) -> bytes:
+        """What has come; empty at the end."""
+
+
+class Writer(Protocol):
+    """What both kinds of writers can."""
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+
+    async def drain(self) -> None:
+        """Wait while much of it is not taken."""
+
+    def close(self) -> None:
+        """Let it go."""
+
+    def is_closing(self) -> bool:
+        """Whether it is let go."""
+
+
+class StreamScreen:
+    """A connection to a VNC server; a provider.Screen. However it is lost, that is its end."""
+
+    def __init__(self, reader: Reader, writer: Writer, closed: Callable[[], None] = lambda: None) -> None:
+        """`closed` is called once, when it is let go."""
+        self._reader = reader
+        self._writer = writer
+        self._closed: Callable[[], None] | None = closed
+
+    async def read(self, limit: int) -> bytes:
+        """What the server sent next; empty at the end."""
+        try:
+            return await self._reader.read(limit)
+        except (OSError, asyncssh.Error):
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """Send; what is sent after the end is lost."""
+        if not self._writer.is_closing():
+            self._writer.write(data)
+
+    async def drain(self) -> None:
+        """Wait while the server does not read."""
+        try:
+            await self._writer.drain()
+        except (OSError, asyncssh.Error):
+            return  # the reader sees the end
+
+    def close(self) -> None:
+        """Let it go; may be called twice."""
+        closed, self._closed = self._closed, None
+        if closed is not None:
+            self._writer.close()
+            closed()
