@@ -146,6 +146,24 @@ class UsageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds between two samples of what the nodes use."""
 
 
+Limit = Annotated[float, Meta(ge=0, le=30 * 86_400)]
+"""Seconds; 0 for no limit."""
+
+
+class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[consoles]"""
+
+    idle_viewer: Limit = 0.0
+    """Seconds after which one who did nothing at a console is sent away, by role."""
+    idle_operator: Limit = 0.0
+    idle_owner: Limit = 0.0
+    """Of owners and the site's admins."""
+    max_viewer: Limit = 0.0
+    """Seconds after which anybody is, by role."""
+    max_operator: Limit = 0.0
+    max_owner: Limit = 0.0
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Paths in it are relative to the folder it is in."""
 
@@ -156,6 +174,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     signers: SignersSettings = SignersSettings()
     usage: UsageSettings = UsageSettings()
+    consoles: ConsoleSettings = ConsoleSettings()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
