@@ -78,7 +78,7 @@ async def shutdown(ops: Operations, uuid: str, args: Args, progress: Progress) -
     state = await ops.state(uuid)
     if state in _OFF:
         return Acted("off", "was off already")
-    _needs_running(ops, uuid, doing, state)
+    needs_running(ops, uuid, doing, state)
     flags = libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN if ops.watch.kind == "QEMU" else 0
 
     async def ask() -> None:
@@ -96,7 +96,7 @@ async def shutdown(ops: Operations, uuid: str, args: Args, progress: Progress) -
 
 async def reset(ops: Operations, uuid: str, _args: Args, progress: Progress, note: str = "") -> Acted:
     """Reset, as the button does."""
-    _needs_running(ops, uuid, "resetting", await ops.state(uuid), paused_too=True)
+    needs_running(ops, uuid, "resetting", await ops.state(uuid), paused_too=True)
     progress("resetting")
     await ops.call(uuid, "resetting", lambda d: d.reset(0), ops.settings.change)
     return Acted("on", note)
@@ -105,7 +105,7 @@ async def reset(ops: Operations, uuid: str, _args: Args, progress: Progress, not
 async def reboot(ops: Operations, uuid: str, args: Args, progress: Progress) -> Acted:
     """Press the power button in order to reboot, and wait."""
     doing, grace = "rebooting", float(args.get("grace", 60.0))
-    _needs_running(ops, uuid, doing, await ops.state(uuid))
+    needs_running(ops, uuid, doing, await ops.state(uuid))
     qemu = ops.watch.kind == "QEMU"
     flags = libvirt.VIR_DOMAIN_REBOOT_ACPI_POWER_BTN if qemu else 0
 
@@ -133,7 +133,7 @@ async def pause(ops: Operations, uuid: str, _args: Args, _progress: Progress) ->
     state = await ops.state(uuid)
     if state == libvirt.VIR_DOMAIN_PAUSED:
         return Acted("paused", "was paused already")
-    _needs_running(ops, uuid, "pausing", state)
+    needs_running(ops, uuid, "pausing", state)
     await ops.call(uuid, "pausing", lambda d: d.suspend(), ops.settings.change)
     return Acted("paused")
 
@@ -143,7 +143,7 @@ async def resume(ops: Operations, uuid: str, _args: Args, _progress: Progress) -
     state = await ops.state(uuid)
     if state in _RUNNING:
         return Acted("on", "was running already")
-    _needs_running(ops, uuid, "resuming", state, paused_too=True)
+    needs_running(ops, uuid, "resuming", state, paused_too=True)
     if state == libvirt.VIR_DOMAIN_PMSUSPENDED:
         await ops.call(uuid, "waking", lambda d: d.pMWakeup(0), ops.settings.change)
     else:
@@ -176,7 +176,7 @@ async def install(ops: Operations, uuid: str, args: Args, progress: Progress) ->
     return Acted("on", "boots from the network once, and from disk after it reboots")
 
 
-def _needs_running(ops: Operations, uuid: str, doing: str, state: int, *, paused_too: bool = False) -> None:
+def needs_running(ops: Operations, uuid: str, doing: str, state: int, *, paused_too: bool = False) -> None:
     """Refuse what needs a guest, or at least a QEMU, that can react."""
     failed = f"{doing} {ops.name(uuid)} failed"
     if state == libvirt.VIR_DOMAIN_SHUTOFF:

@@ -1,5 +1,8 @@
 """The frame of the acts on one host's nodes: one at a time on a node.
 
+What is only sent to a guest may come between: who has asked it to shut down may well want to know why it
+does not.
+
 What has begun ends, even if who asked for it goes away: a node must not stay paused between its start and
 its first instruction. Only the wait for a guest is given up: when its asker goes away, when airboss stops,
 and when a verb comes that does not need the guest.
@@ -15,7 +18,7 @@ from typing import Any, TypeVar
 
 import libvirt
 
-from pilot.backends.libvirt import acts
+from pilot.backends.libvirt import acts, sending
 from pilot.backends.libvirt.faults import is_code, is_lost, translate
 from pilot.backends.libvirt.host import HostWatch
 from pilot.backends.libvirt.install import InstallWatch
@@ -62,6 +65,8 @@ class Operations:
         self._lanes = lanes
         self._starting = starting
         self._turns: dict[str, Turn] = {}
+        self._sends: set[str] = set()
+        """Nodes that are being sent something."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._late = LateStarts(watch, self.resume_interrupted)
         self._installs = InstallWatch(watch, self._from_disk)
@@ -78,7 +83,9 @@ class Operations:
     async def act(
         self, uuid: str, verb: str, args: Mapping[str, Value], progress: Callable[[str], None]
     ) -> Acted:
-        """Do a power verb; see Provider.act."""
+        """Do a verb; see Provider.act."""
+        if send := sending.SENDS.get(verb):
+            return await self._send(uuid, verb, lambda: send(self, uuid, args, progress))
         function = acts.ACTS.get(verb)
         if function is None:
             raise BackendError(f"{verb} is not something libvirt can do to {self.name(uuid)}")
@@ -244,6 +251,29 @@ class Operations:
 
     async def _from_disk(self, uuid: str) -> None:
         await self._alone(uuid, "power.install", lambda: acts.on(self, uuid, {}, lambda _text: None))
+
+    async def _send(self, uuid: str, verb: str, function: Callable[[], Awaitable[Acted]]) -> Acted:
+        """Send a node something, one thing at a time: each may hold a thread while its QEMU hangs."""
+        self.watch.check_up(f"{verb} on {self.name(uuid)}")
+        if uuid in self._sends:
+            raise BusyError(f"{self.name(uuid)} is just being sent something", "Ask again in a moment.")
+        self._sends.add(uuid)
+
+        async def body() -> Acted:
+            try:
+                return await function()
+            finally:
+                self._sends.discard(uuid)
+
+        task = asyncio.create_task(body())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # What came of it is told all the same: it takes moments, or its deadline.
+            await asyncio.wait([task])
+            return task.result()
 
     async def _alone(self, uuid: str, verb: str, function: Callable[[], Awaitable[T]]) -> T:
         _, task = await self._begin(uuid, verb, function)
