@@ -106,6 +106,13 @@ class BackendError(PilotError):
     code = "backend"
 
 
+class VncError(PilotError):
+    """A VNC server refused, or sent what is not its protocol or more than a screen needs."""
+
+    title = "Screen"
+    code = "vnc"
+
+
 class DeadlineError(PilotError):
     """The answer did not come in time; whether the act took place is not known."""
 

@@ -55,7 +55,7 @@ def encode(key: str, character: str | None, modes: Modes) -> bytes | None:
     is sent for keys that are only modifiers, for combinations with Super or Hyper, and for what no terminal
     sends.
     """
-    *names, name = _split("ctrl+at" if key == "ctrl-at" else key)
+    *names, name = split_key("ctrl+at" if key == "ctrl-at" else key)
     modifiers = 0
     for modifier in names:
         if modifier not in _MODIFIERS:
@@ -82,7 +82,7 @@ def encode(key: str, character: str | None, modes: Modes) -> bytes | None:
     return b"\x1b" + data if modifiers & _ALT else data
 
 
-def _split(key: str) -> list[str]:
+def split_key(key: str) -> list[str]:
     """The parts of a name; the key itself may be a plus sign."""
     if key == "+" or key.endswith("++"):
         return [*key[:-1].rstrip("+").split("+"), "+"] if len(key) > 1 else ["+"]
@@ -115,7 +115,7 @@ def _lettered(name: str, modifiers: int, modes: Modes) -> bytes:
 def _text(name: str, character: str | None, modifiers: int) -> str | None:
     """What a key prints, or the control character it makes; None if it is no such key."""
     if modifiers & _CTRL:
-        base = _character(name)
+        base = key_character(name)
         if base is None:
             return None
         control = _control(base)
@@ -123,7 +123,7 @@ def _text(name: str, character: str | None, modifiers: int) -> str | None:
         return base if control is None else control
     if character and len(character) == 1 and (character.isprintable() or character == " "):
         return character
-    base = _character(name)
+    base = key_character(name)
     if base is None and character and len(character) == 1 and ord(character) < 0x20:
         return character  # A control character that Textual has no name for.
     if base is not None and modifiers & _SHIFT:
@@ -139,7 +139,7 @@ def _control(character: str) -> str | None:
 
 
 @lru_cache(1024)
-def _character(name: str) -> str | None:
+def key_character(name: str) -> str | None:
     """The character of a key that prints, by itself or by its name."""
     if len(name) == 1:
         return name
