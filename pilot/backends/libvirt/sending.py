@@ -89,7 +89,7 @@ async def _send(ops: Operations, uuid: str, doing: str, function: Any) -> None:
         refuse_waiting(domain, f"{doing} {ops.name(uuid)}", ops.settings.hung_after)
         function(domain)
 
-    await ops.call(uuid, doing, send, ops.settings.change)
+    await ops.call(uuid, doing, send, ops.settings.send)
 
 
 SENDS: dict[str, Act] = {

@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True):
     """For how long a started node is kept paused for its console, whatever the sink does."""
     console: float = 5.0
     """Deadline of opening a console, and of a write to it."""
+    send: float = 8.0
+    """Deadline of sending a node a break, keys or an NMI."""
     screen: float = 8.0
     """Deadline of connecting to a node's VNC server."""
     forward_idle: float = 60.0
