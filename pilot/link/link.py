@@ -22,6 +22,7 @@ from pilot.link.channel import Channel, open_channel
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, identity_error, reach, say_hello
 from pilot.link.faults import error_of
+from pilot.link.screen_stream import ScreenStream
 from pilot.link.tail import Tail
 from pilot.link.trust import KnownHosts
 from pilot.records import AnyRecord, Grant
@@ -207,6 +208,31 @@ class Link:
             channel.close()
             raise
         return ConsoleStream(channel, attached, reply)
+
+    async def screen(
+        self, node: str, cluster: str, mode: str = "control", exclusive: bool = False
+    ) -> ScreenStream:
+        """Open a node's screen (VNC): `control` it, as far as the role lets us, or only `watch`.
+
+        Raises:
+            as for `call`.
+        """
+        args: dict[str, Value] = {"mode": mode, "exclusive": exclusive}
+        body, request = await self._signed("screen.open", cluster, (node,), args)
+        channel = await open_channel(self._connection, HELLO_SECONDS)
+        try:
+            channel.send(request)
+            reply = await self._reply("screen.open", body, channel, self._call_seconds, None)
+            for outcome in reply.outcomes:
+                if outcome.fault is not None:
+                    raise error_of(outcome.fault)
+            attached = await channel.receive(self._call_seconds)
+            if not isinstance(attached, wire.ScreenAttached):
+                raise WireError("the screen was not attached", "See airboss's log.")
+        except BaseException:
+            channel.close()
+            raise
+        return ScreenStream(channel, attached, reply)
 
     def tail(self, node: str, cluster: str) -> Tail:
         """The last that a node's serial console printed, and what follows, without attaching to it."""

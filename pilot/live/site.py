@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     # With the link comes SSH, which the app's first frame does not wait for.
     from pilot.link.console_stream import ConsoleStream
     from pilot.link.link import Link
+    from pilot.link.screen_stream import ScreenStream
     from pilot.link.tail import Tail
     from pilot.link.watching import Watched
 
@@ -154,6 +155,16 @@ class LiveSite:
             as for `call`.
         """
         return await self._linked().console(node_id, cluster, mode, cols, rows)
+
+    async def screen(
+        self, node_id: str, cluster: str, mode: str = "control", exclusive: bool = False
+    ) -> ScreenStream:
+        """Open a node's screen.
+
+        Raises:
+            as for `call`.
+        """
+        return await self._linked().screen(node_id, cluster, mode, exclusive)
 
     def tail(self, node_id: str, cluster: str) -> Tail:
         """The last that a node's console printed and what follows, as bytes.
