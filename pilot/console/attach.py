@@ -113,7 +113,7 @@ class Attached:
                             await self._out.write(self._screen.notice(frame.text))
                         if frame.final:
                             return
-                    else:
+                    elif isinstance(frame, wire.Output):
                         await self._out.write(self._screen.output(frame.data, stream.writing))
                         # Frames may be waiting one after the other: keys have their turn, too.
                         await asyncio.sleep(0)

@@ -137,6 +137,22 @@ class BitttyEngine:
     def reset(self) -> None:
         self._start(self.columns, self.rows)
 
+    def blank(self) -> BitttyEngine:
+        return BitttyEngine(self.columns, self.rows, self._scrollback_lines)
+
+    def put_above(self, older: BitttyEngine) -> int:
+        return self._lines.put_above(older._everything())  # noqa: SLF001 - another of the same class
+
+    def _everything(self) -> list[Kept]:
+        """The scrollback and the normal screen as they would be kept, down to the last line begun."""
+        blitter, cursor = self._board.blitter, self._board.cursor
+        page = blitter.primary_page
+        last = (cursor.saved[False].y if blitter.in_alt_screen else cursor.y) - 1
+        rows = [Kept.of(cells, page.wrapped_lines[row], BLANK) for row, cells in enumerate(page.grid)]
+        while rows and len(rows) - 1 > last and not rows[-1].width:
+            rows.pop()
+        return [*self._lines, *rows]
+
     def line(self, number: int) -> tuple[Run, ...]:
         return tuple(
             Run("".join(map(_text, cells)), look(style))

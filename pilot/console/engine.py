@@ -6,7 +6,7 @@ oldest that is still kept, line `history` is the first of the screen. Columns an
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, Self
 
 Colour = int | tuple[int, int, int] | None
 """A palette index (0 to 255), red green blue, or None for the terminal's default."""
@@ -80,7 +80,10 @@ class Engine(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Lines that the bounded scrollback has let go so far: line N was once line N + `dropped`."""
+        """Lines that the bounded scrollback has let go so far, less those that `put_above` has put there.
+
+        The number of a line plus `dropped` stays the same for as long as the line is there.
+        """
 
     @property
     def cursor(self) -> Cursor:
@@ -109,6 +112,15 @@ class Engine(Protocol):
 
     def reset(self) -> None:
         """Begin anew: an empty screen, no modes, no scrollback."""
+
+    def blank(self) -> Self:
+        """Another terminal of the same sort and size, on which nothing has been printed."""
+
+    def put_above(self, older: Self) -> int:
+        """Put the lines of another terminal above the oldest that are here; how many there was room for.
+
+        Not while the alternate screen is shown: the numbers of its lines would be others.
+        """
 
     def line(self, number: int) -> tuple[Run, ...]:
         """A line of the scrollback or the screen, empty outside of both.

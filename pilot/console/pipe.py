@@ -69,11 +69,13 @@ async def pipe(
 
     async def show() -> None:
         async for frame in stream:
+            if isinstance(frame, wire.Presence):
+                continue
             heard.set()
             if isinstance(frame, wire.Notice):
                 if not screen.has_shown(frame.text):
                     say(frame.text)
-            else:
+            elif isinstance(frame, wire.Output):
                 await writer.write(screen.output(frame.data, False, replay=replay))
             if writer.broken:
                 return

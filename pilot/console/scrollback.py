@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -105,10 +106,13 @@ class Scrollback:
         self._lines = deque[Kept]()
         self._cost = 0
         self.dropped = 0
-        """Lines let go so far."""
+        """Lines let go so far, less those that were put above: below 0 if these are more."""
 
     def __len__(self) -> int:
         return len(self._lines)
+
+    def __iter__(self) -> Iterator[Kept]:
+        return iter(self._lines)
 
     def __getitem__(self, number: int) -> Kept:
         return self._lines[number]
@@ -120,6 +124,22 @@ class Scrollback:
         while self._lines and (len(self._lines) > self._most_lines or self._cost > self._most_cost):
             self._cost -= self._lines.popleft().cost
             self.dropped += 1
+
+    def put_above(self, lines: Sequence[Kept]) -> int:
+        """Take lines that are older than all that are here: the newest of them, as many as there is room for.
+
+        How many that are. They are counted as if they had been dropped before: the number of a line that was
+        here plus `dropped` is what it was.
+        """
+        taken = 0
+        for line in reversed(lines):
+            if len(self._lines) >= self._most_lines or self._cost + line.cost > self._most_cost:
+                break
+            self._lines.appendleft(line)
+            self._cost += line.cost
+            taken += 1
+        self.dropped -= taken
+        return taken
 
     def pop(self) -> Kept:
         """Give back the newest line."""

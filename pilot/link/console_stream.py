@@ -1,4 +1,4 @@
-"""An open console on its channel: bytes and notices in, keys and sizes out."""
+"""An open console on its channel: bytes, notices and presence in; keys, sizes and words out."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ _CHUNK = 16 * 1024
 
 
 class ConsoleStream:
-    """What `Link.console` gives. Iterate over it for `Output` and `Notice` frames."""
+    """What `Link.console` gives. Iterate over it for `Output`, `Notice` and `Presence` frames."""
 
     def __init__(self, channel: Channel, attached: wire.Attached, reply: wire.Reply) -> None:
         self._channel = channel
         self.attached = attached
         self.reply = reply
         self.writing = attached.writing
+        self.people: wire.Presence | None = None
+        """Who is attached, as airboss said last; None until it has."""
 
-    async def __aiter__(self) -> AsyncIterator[wire.Output | wire.Notice]:
+    async def __aiter__(self) -> AsyncIterator[wire.Output | wire.Notice | wire.Presence]:
         """Frames until airboss ends the console.
 
         Raises:
@@ -35,6 +37,9 @@ class ConsoleStream:
                 if frame.final:
                     return
             elif isinstance(frame, wire.Output):
+                yield frame
+            elif isinstance(frame, wire.Presence):
+                self.people = frame
                 yield frame
             elif isinstance(frame, wire.Reply) and frame.fault is not None:
                 raise error_of(frame.fault)
@@ -51,8 +56,20 @@ class ConsoleStream:
         self._channel.send(wire.Resize(cols, rows))
 
     def take(self) -> None:
-        """Ask for the keyboard."""
+        """Ask for the keyboard; who has it watches from then on."""
         self._channel.send(wire.Take())
+
+    def join(self) -> None:
+        """Ask to type beside those who do."""
+        self._channel.send(wire.Join())
+
+    def release(self, to: int = 0) -> None:
+        """Give the keyboard back: to a person by id, or to whoever has asked for it first."""
+        self._channel.send(wire.Release(to))
+
+    def chat(self, text: str) -> None:
+        """Say a line to the others here; what is longer than MAX_CHAT characters is cut."""
+        self._channel.send(wire.Chat(text[: wire.MAX_CHAT]))
 
     async def drain(self) -> None:
         """Wait while airboss does not read."""

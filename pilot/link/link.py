@@ -184,16 +184,25 @@ class Link:
             channel.close()
 
     async def console(
-        self, node: str, cluster: str, mode: str = "write", cols: int = 80, rows: int = 24
+        self,
+        node: str,
+        cluster: str,
+        mode: str = "write",
+        cols: int = 80,
+        rows: int = 24,
+        replay: int | None = None,
     ) -> ConsoleStream:
-        """Open a node's serial console: `write`, `watch`, or `take` the keyboard.
+        """Open a node's serial console: `write`, `watch`, `join` who writes, or `take` the keyboard.
+
+        `replay`: about how many bytes of what was printed before it begins with; as many as airboss shows if
+        that is None.
 
         Raises:
             as for `call`.
         """
-        body, request = await self._signed(
-            "console.open", cluster, (node,), BY_ID["console.open"].arguments({"mode": mode}), cols, rows
-        )
+        given: dict[str, Value] = {"mode": mode} if replay is None else {"mode": mode, "replay": replay}
+        args = BY_ID["console.open"].arguments(given)
+        body, request = await self._signed("console.open", cluster, (node,), args, cols, rows)
         channel = await open_channel(self._connection, HELLO_SECONDS)
         try:
             channel.send(request)

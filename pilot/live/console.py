@@ -10,16 +10,20 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pilot import wire
 from pilot.console.engine import Engine
+from pilot.console.paste import Chunk
 from pilot.errors import PilotError
 from pilot.live.feeding import Feeding
 from pilot.live.notifier import Notifier
+from pilot.live.older import Log, Older
 from pilot.live.opening import Mode, Open, Opening
 from pilot.live.pasting import Pasting
+from pilot.live.sharing import Sharing
+from pilot.people import People
 
 if TYPE_CHECKING:
     from pilot.link.console_stream import ConsoleStream
@@ -27,6 +31,11 @@ if TYPE_CHECKING:
 State = Literal["opening", "live", "lost", "ended"]
 
 NOTICES = 200
+FIRST_REPLAY = 64 * 1024
+"""Bytes that a console begins with: enough for the right screen. What is older comes after it, from the log."""
+WHOLE_REPLAY = 1024 * 1024
+"""Bytes that are asked for when it is opened again: what was printed meanwhile should be among them."""
+OLDER_LINES = 20_000
 
 _log = logging.getLogger(__name__)
 
@@ -37,9 +46,11 @@ class Told(NamedTuple):
     time: float
     """Seconds since the epoch."""
     text: str
+    what: str = ""
+    """The kind of airboss's notice; empty if the app says it."""
 
 
-class ConsoleSession:
+class ConsoleSession(Sharing):
     """One node's console. `run` keeps it open until `close`, or until it is refused."""
 
     def __init__(
@@ -52,6 +63,8 @@ class ConsoleSession:
         mode: Mode = "write",
         clock: Callable[[], float] = time.time,
         turns: asyncio.Lock | None = None,
+        log: Log | None = None,
+        older_lines: int = OLDER_LINES,
     ) -> None:
         """Nothing is opened yet.
 
@@ -60,14 +73,16 @@ class ConsoleSession:
             name: what it is called.
             open: opens the console; an UnreachableError is tried again.
             engine: the terminal; its size is what the console is opened with.
-            mode: write, watch, or take.
+            mode: write, watch, take, or join.
             clock: seconds since the epoch.
             turns: shared by the sessions of one app, so that only one of them parses in a turn of the loop.
+            log: reads what the console printed before, as far as airboss keeps it.
+            older_lines: how many lines of that are asked for.
         """
+        super().__init__(mode)
         self.node = node
         self.name = name
         self.engine = engine
-        self.mode: Mode = mode
         self.state: State = "opening"
         self.why = ""
         """Why it is lost or has ended."""
@@ -85,11 +100,22 @@ class ConsoleSession:
         """The engine has taken what the guest printed."""
         self.pasting = Pasting(self.type, self._drain, self.changed.tell)
         self._clock = clock
-        self._feeding = Feeding(engine, self.printed.tell, turns or asyncio.Lock())
-        self._stream: ConsoleStream | None = None
+        turns = turns or asyncio.Lock()
+        self._feeding = Feeding(engine, self.printed.tell, turns)
+        self.older = Older(engine, log, older_lines, turns, self._older_changed)
         self._opening = Opening(open, clock)
         self._closed = False
         self._paused = False
+
+    @property
+    def replay(self) -> int:
+        """How many bytes of what was printed before it is to be opened with."""
+        return FIRST_REPLAY if self.attached is None else WHOLE_REPLAY
+
+    @property
+    def loading(self) -> bool:
+        """Whether older lines are on their way."""
+        return self.older.loading
 
     # --- what the user does ----------------------------------------------------------------------
 
@@ -107,6 +133,13 @@ class ConsoleSession:
         self.pasting.begin(text, self.engine.modes)
         return True
 
+    def send_keys(self, pieces: Sequence[Chunk]) -> bool:
+        """Begin to type these, with their pauses; False if nobody takes them."""
+        if self._stream is None or not self.writing:
+            return False
+        self.pasting.begin_keys(pieces)
+        return True
+
     def resize(self, columns: int, rows: int) -> None:
         """The terminal has another size."""
         if (columns, rows) == (self.engine.columns, self.engine.rows):
@@ -119,20 +152,6 @@ class ConsoleSession:
     def stty_command(self) -> bytes:
         """What tells the guest's shell the size of the terminal: a serial line does not carry it."""
         return b"stty rows %d cols %d\r" % (self.engine.rows, self.engine.columns)
-
-    def take(self) -> None:
-        """Ask for the keyboard."""
-        self.mode = "write"
-        if self._stream is not None:
-            self._stream.take()
-
-    def watch(self) -> None:
-        """Give the keyboard back, and only look. The console is opened anew for that."""
-        self.mode = "watch"
-        self.pasting.cancel()
-        if self._stream is not None:
-            self._opening.was_wanted()
-            self._stream.close()
 
     def pause(self) -> None:
         """Leave it until `resume`: somebody else shows it meanwhile."""
@@ -156,6 +175,7 @@ class ConsoleSession:
         self._closed = True
         self.pasting.cancel()
         self._opening.close()
+        self.older.stop()
         if self._stream is not None:
             self._stream.close()
 
@@ -196,7 +216,7 @@ class ConsoleSession:
             self._opening.was_wanted()
         elif not self._closed:
             self._enter("lost", why)
-            self.tell("you only watch from now on" if why == _ASKED else f"{why}; trying again")
+            self.tell(f"{why}; trying again")
 
     def _how(self) -> tuple[Mode, int, int]:
         return self.mode, self.engine.columns, self.engine.rows
@@ -220,13 +240,17 @@ class ConsoleSession:
         if self.mode == "take":
             self.mode = "write"
         self._feeding.begin(stream.attached.replay)
-        if known and self.why not in _WANTED:
+        self.older.opened(stream.attached.start, stream.attached.oldest)
+        if known and self.why != _ELSEWHERE:
             self.tell("connected again")
         self._enter("live", "")
+        if not self._feeding.replaying:
+            self.older.go_on()
 
     def _stop(self, stream: ConsoleStream) -> None:
-        self._stream = None
+        self._stream = self.people = None
         self.writing = False
+        self.older.stop()
         self.pasting.cancel()
         stream.close()
 
@@ -237,25 +261,35 @@ class ConsoleSession:
                 if isinstance(frame, wire.Output):
                     if await self._feeding.take(frame.data, self.type):
                         self.tell("… missed: not all that was printed meanwhile is known")
+                    if not self._feeding.replaying:
+                        self.older.go_on()
+                    continue
+                if isinstance(frame, wire.Presence):
+                    self.people = People(frame, self._clock())
+                    self.changed.tell()
                     continue
                 if frame.writing is not None:
                     self.writing = frame.writing
                     if not frame.writing:
                         self.pasting.cancel()
                 if not self._feeding.has_shown(frame.text):
-                    self.tell(frame.text)
+                    self.tell(frame.text, frame.what)
                 self.changed.tell()
                 if frame.final:
                     return wire.plain(frame.text)
         except PilotError as error:
             return error.message
-        return _ASKED if self.mode == "watch" and stream.writing else "airboss closed the console"
+        return "airboss closed the console"
 
     # --- what is said ----------------------------------------------------------------------------
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, what: str = "") -> None:
         """Add a notice."""
-        self.notices.append(Told(self._clock(), wire.plain(text, 400)))
+        self.notices.append(Told(self._clock(), wire.plain(text, 400), what))
+        self.changed.tell()
+
+    def _older_changed(self) -> None:
+        self.printed.tell()
         self.changed.tell()
 
     def _enter(self, state: State, why: str) -> None:
@@ -270,7 +304,5 @@ class ConsoleSession:
             await self._stream.drain()
 
 
-_ASKED = "you gave the keyboard back"
 _ELSEWHERE = "it is shown elsewhere"
-_WANTED = (_ASKED, _ELSEWHERE)
-"""Losses that the user wanted: nothing is said when it is back."""
+"""A loss that the user wanted: nothing is said when it is back."""

@@ -36,6 +36,11 @@ class Feeding:
         """A stream begins with so many bytes of what was printed before."""
         self._overlap.begin(replay)
 
+    @property
+    def replaying(self) -> bool:
+        """Whether what comes next was printed before the stream began."""
+        return self._overlap.replaying
+
     def has_shown(self, text: str) -> bool:
         """Whether airboss's marker in the output has just said this."""
         return self._overlap.has_shown(text)

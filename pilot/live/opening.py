@@ -21,7 +21,7 @@ from pilot.link.backoff import Backoff
 if TYPE_CHECKING:
     from pilot.link.console_stream import ConsoleStream
 
-Mode = Literal["write", "watch", "take"]
+Mode = Literal["write", "watch", "take", "join"]
 Open = Callable[[Mode, int, int], Awaitable["ConsoleStream"]]
 """Opens the console in a mode, for a terminal of so many columns and rows."""
 

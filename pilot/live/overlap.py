@@ -41,6 +41,11 @@ class Overlap:
         if self._tail and not replay:
             self._missed = True
 
+    @property
+    def replaying(self) -> bool:
+        """Whether what comes next was printed before the stream began."""
+        return self._replay_left > 0
+
     def take(self, data: bytes) -> tuple[bytes, bytes]:
         """What is to be shown of a piece of the stream: of what was before, and of what is live."""
         before, live = data[: self._replay_left], data[self._replay_left :]

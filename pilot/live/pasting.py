@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from pilot.console import paste
 from pilot.console.engine import Modes
@@ -44,7 +44,10 @@ class Pasting:
 
     def begin(self, text: str, modes: Modes) -> None:
         """Type this behind what is being typed, in the form that the guest asked for."""
-        pieces = paste.prepare(text, modes)
+        self.begin_keys(paste.prepare(text, modes))
+
+    def begin_keys(self, pieces: Sequence[paste.Chunk]) -> None:
+        """Type these as they are, with their pauses, behind what is being typed."""
         self.size += sum(len(piece.data) for piece in pieces)
         self._pieces += pieces
         if self._task is None and self._pieces:

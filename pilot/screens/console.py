@@ -230,7 +230,7 @@ class ConsoleScreen(PilotScreen):
 
     def action_watch(self) -> None:
         """Give the keyboard back."""
-        self._active.session.watch()
+        self._active.session.release()
 
     def action_stty(self) -> None:
         """Type what tells the guest's shell the terminal's size."""

@@ -36,7 +36,7 @@ class Reading:
         async for frame in self.stream:
             if isinstance(frame, wire.Output):
                 self.seen += frame.data
-            else:
+            elif isinstance(frame, wire.Notice):
                 self.notices.append(frame)
 
     async def expect(self, text: bytes, deadline: float = BOOT_SECONDS, after: int = 0) -> int:

@@ -9,7 +9,7 @@ from pilot.errors import UnreachableError
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.link import Link
 from tests.client.conftest import Connect
-from tests.client.stand_in import Channel, StandIn
+from tests.client.stand_in import NOW, Channel, StandIn
 
 NODE = "compute-0-0"
 
@@ -22,6 +22,18 @@ class Guest:
         self.sizes: list[tuple[int, int]] = []
         self.modes: list[str] = []
         self.takes = 0
+        self.joins = 0
+        self.releases: list[int] = []
+        self.chats: list[str] = []
+        self.replays: list[int] = []
+        self.older: tuple[wire.LogLine, ...] = ()
+        """What the log has of before `start`."""
+        self.start = 0
+        """Where what is replayed begins."""
+        self.logs: list[dict[str, object]] = []
+        """What was asked of the log."""
+        self.log_waits: asyncio.Event | None = None
+        """Set before the log is answered, if there is one."""
         self.printed = b""
         self.writing = True
         self.refusal: wire.Fault | None = None
@@ -45,11 +57,15 @@ class Guest:
         self.channel.send(wire.Notice("closed" if final else "power", text, writing, final))
 
     async def serve(self, channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        if body.verb == "console.log":
+            await self._log(channel, request, body)
+            return
         if body.verb != "console.open":
             await self._airboss.answer(channel, request, body)
             return
         self.modes.append(str(body.args["mode"]))
         self.sizes.append((request.cols, request.rows))
+        self.replays.append(int(body.args["replay"]))
         if self.refusal is not None:
             outcome = wire.Outcome(NODE, "refused", fault=self.refusal)
             channel.send(self._airboss.signed(request, (outcome,)))
@@ -59,7 +75,15 @@ class Guest:
         writing = self.writing and body.args["mode"] != "watch"
         channel.send(
             self._airboss.signed(request, (done,)),
-            wire.Attached(node.id, node.name, writing, len(self.printed), "" if writing else "bob"),
+            wire.Attached(
+                node.id,
+                node.name,
+                writing,
+                len(self.printed),
+                "" if writing else "bob",
+                start=self.start,
+                oldest=self.older[0].offset if self.older else self.start,
+            ),
         )
         for start in range(0, len(self.printed), 1000):
             channel.send(wire.Output(self.printed[start : start + 1000]))
@@ -79,6 +103,28 @@ class Guest:
             elif isinstance(frame, wire.Take):
                 self.takes += 1
                 channel.send(wire.Notice("writer", "the keyboard is yours now", True))
+            elif isinstance(frame, wire.Join):
+                self.joins += 1
+                channel.send(wire.Notice("writer", "you type, too", True))
+            elif isinstance(frame, wire.Release):
+                self.releases.append(frame.to)
+                channel.send(wire.Notice("writer", "you watch", False))
+            elif isinstance(frame, wire.Chat):
+                self.chats.append(frame.text)
+
+    def meets(self, *people: wire.Person, you: int = 1, time: float = NOW) -> None:
+        """These are attached now."""
+        self.channel.send(wire.Presence(people, you, time))
+
+    async def _log(self, channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        self.logs.append(dict(body.args))
+        channel.send(wire.Reply())
+        if self.log_waits is not None:
+            await self.log_waits.wait()
+        lines = self.older[-int(body.args["last"]) :]
+        for start in range(0, max(len(lines), 1), 500):
+            page = lines[start : start + 500]
+            channel.send(wire.LogPage(page, more=start + 500 < len(lines)))
 
 
 class Links:

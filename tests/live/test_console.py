@@ -11,7 +11,7 @@ from pilot import wire
 from pilot.console.bittty_engine import BitttyEngine
 from pilot.live.console import ConsoleSession
 from tests.client.conftest import Connect, airboss, connect, user  # noqa: F401 - fixtures
-from tests.client.stand_in import StandIn
+from tests.client.stand_in import NOW, StandIn
 from tests.live.console_guest import NODE, Guest, Links
 from tests.support.waiting import until
 
@@ -89,15 +89,61 @@ async def test_who_watches_answers_nothing_and_types_nothing(session: ConsoleSes
     assert "the keyboard is yours now" in told(session)
 
 
-async def test_watching_gives_the_keyboard_back(session: ConsoleSession, guest: Guest) -> None:
-    guest.printed = b"a line that is long enough to be found again\r\n"
+async def test_the_keyboard_is_given_back_shared_and_taken(session: ConsoleSession, guest: Guest) -> None:
     await live(session)
-    session.watch()
-    await until(lambda: guest.modes == ["write", "watch"], what="the console opened to watch")
+    session.release(7)
+    await until(lambda: not session.writing, what="watching")
+    assert guest.releases == [7]
+    session.join()
+    await until(lambda: session.writing, what="writing, too")
+    assert guest.joins == 1
+    session.release()
+    await until(lambda: guest.releases == [7, 0], what="given back")
+    assert session.chat("  look at\x1b[2J line 7  ")
+    await until(lambda: bool(guest.chats), what="what was said")
+    assert guest.chats == ["look at\ufffd[2J line 7"]
+    assert guest.modes == ["write"], "nothing is opened anew for that"
+    assert not session.chat("  "), "nothing is said"
+
+
+@pytest.mark.parametrize(("act", "mode"), [("join", "join"), ("release", "watch"), ("take", "write")])
+async def test_it_comes_back_as_it_was(
+    session: ConsoleSession,
+    guest: Guest,
+    airboss: StandIn,  # noqa: F811
+    act: str,
+    mode: str,
+) -> None:
     await live(session)
-    assert not session.writing
-    guest.prints(b"more")
-    assert (await shows(session, "more")).count("long enough") == 1
+    getattr(session, act)()
+    await until(lambda: bool(guest.joins or guest.releases or guest.takes), what="it is asked")
+    await airboss.stop()
+    await until(lambda: session.state == "lost", what="the loss is known")
+    await airboss.start(airboss.port)
+    await live(session)
+    assert guest.modes == ["write", mode]
+
+
+async def test_people_are_known_while_it_is_live(
+    session: ConsoleSession,
+    guest: Guest,
+    airboss: StandIn,  # noqa: F811
+) -> None:
+    await live(session)
+    ada = wire.Person(1, "ada", True, NOW - 60, NOW, True)
+    bob = wire.Person(2, "bob", False, NOW - 50, 0.0, False)
+    guest.meets(ada, bob)
+    await until(lambda: session.people is not None, what="the people")
+    people = session.people
+    assert people is not None
+    assert (people.me, people.others) == (ada, (bob,))
+    assert people.idle(bob, people.heard + 10) == 60
+    assert people.attached(ada, people.heard + 10) == 70
+    guest.meets(ada)
+    await until(lambda: session.people is not None and not session.people.others, what="bob has left")
+    await airboss.stop()
+    await until(lambda: session.state == "lost", what="the loss is known")
+    assert session.people is None
 
 
 async def test_notices_are_told_once_and_never_in_the_guest_s_screen(
