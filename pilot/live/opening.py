@@ -1,11 +1,12 @@
-"""Opening a console again and again: at once or after a while, and not at all where that mends nothing."""
+"""Opening a console or a screen again and again: at once or after a while, and not at all where that mends
+nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, TypeVarTuple, Unpack
 
 from pilot.errors import (
     DeadlineError,
@@ -25,6 +26,9 @@ Mode = Literal["write", "watch", "take", "join"]
 Open = Callable[[Mode, int, int], Awaitable["ConsoleStream"]]
 """Opens the console in a mode, for a terminal of so many columns and rows."""
 
+Stream = TypeVar("Stream")
+How = TypeVarTuple("How")
+
 LONGEST_SECONDS = 5.0
 """Between two attempts."""
 UNKNOWN_SECONDS = 30.0
@@ -39,11 +43,11 @@ _PASSING = (UnreachableError, DeadlineError)
 """What may be mended by trying again even if it was never open."""
 
 
-class Opening:
-    """The attempts to open one console."""
+class Opening(Generic[Stream, *How]):
+    """The attempts to open one stream."""
 
-    def __init__(self, open: Open, clock: Callable[[], float]) -> None:
-        """`clock`: seconds since the epoch."""
+    def __init__(self, open: Callable[[Unpack[How]], Awaitable[Stream]], clock: Callable[[], float]) -> None:
+        """`open` opens it in a way that is asked for each time; `clock`: seconds since the epoch."""
         self.ever = False
         """It has been open."""
         self._open = open
@@ -53,8 +57,8 @@ class Opening:
         self._since = float("-inf")
 
     async def stream(
-        self, how: Callable[[], tuple[Mode, int, int]], failed: Callable[[PilotError], None]
-    ) -> ConsoleStream | None:
+        self, how: Callable[[], tuple[*How]], failed: Callable[[PilotError], None]
+    ) -> Stream | None:
         """Open it, however long it takes; None once `close` was called.
 
         `how` is asked before each attempt; `failed` is told why one came to nothing.
