@@ -1,4 +1,4 @@
-"""A screen as half blocks: two pixels in each cell, the upper one the colour of `▀`, the lower one that behind it.
+"""A screen as half blocks: two pixels in each cell, one in the colour of `▀`, one in that behind it.
 
 Any terminal with colours shows them. Looks are red, green and blue; where a terminal has 256 or 16 colours,
 whoever draws the runs takes the nearest of these.
@@ -70,8 +70,7 @@ class HalfBlocks:
         """Make the lines of a range anew."""
         assert self._scaling is not None
         made = self._scaling.make(screen.pixels, Rect(0, first * 2, self._columns, (end - first) * 2))
-        made = (made & _KEPT_BITS) | (made >> 5)
-        wide = made.astype(np.uint32)
+        wide = ((made & _KEPT_BITS) | (made >> 5)).astype(np.uint32)
         colours = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
         for number in range(end - first):
             self._lines[first + number] = _runs(colours[2 * number], colours[2 * number + 1])

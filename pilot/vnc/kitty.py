@@ -1,7 +1,7 @@
 """A screen as true pixels, in terminals that know Kitty's graphics protocol: a grid of tiles.
 
-Only tiles that changed are sent, and few at a time: whoever shows them asks again once the terminal has these,
-and gets what the tiles look like by then. So nothing queues up.
+Only tiles that changed are sent, and few at a time: whoever shows them asks again once the terminal has
+these, and gets what the tiles look like by then. So nothing queues up.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The words of Kitty's graphics protocol that pictures of screens need, and the cells that show them.
 
-Source: kitty's documentation, "Terminal graphics protocol", with its part on Unicode placeholders. A picture is
-sent under an id, with a virtual placement that says how many cells it fills. The cells themselves are ordinary
-text: U+10EEEE with two marks for row and column, in a colour that is the id. So they scroll, are covered by
-dialogs and pass through other programs as text does.
+Source: kitty's documentation, "Terminal graphics protocol", with its part on Unicode placeholders. A picture
+is sent under an id, with a virtual placement that says how many cells it fills. The cells themselves are
+ordinary text: U+10EEEE with two marks for row and column, in a colour that is the id. So they scroll, are
+covered by dialogs and pass through other programs as text does.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Window(NamedTuple):
 
 
 def fitting_zoom(width: int, height: int, view: View) -> float:
-    """The zoom with which a whole screen is in view; where there is more room than it needs, a whole number."""
+    """The zoom with which a whole screen is in view; a whole number where there is more room than it needs."""
     across, down = view.columns * view.cell_width, view.rows * view.cell_height
     zoom = max(min(across / width, down / height), _LEAST_ZOOM)
     return float(math.floor(zoom)) if zoom >= 1 else zoom
@@ -55,7 +55,7 @@ class _Axis:
         edges = start + step * np.arange(made + 1)
         low, high = edges[:-1], np.minimum(edges[1:], size)
         first = np.floor(low + 1e-9).astype(np.intp)
-        taps = int(math.ceil(step - 1e-9)) + 1
+        taps = math.ceil(step - 1e-9) + 1
         self.start, self.step, self.made = start, step, made
         self.weights: list[npt.NDArray[np.float32]] = []
         self.sources: list[npt.NDArray[np.intp]] = []
