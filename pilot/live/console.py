@@ -11,7 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from pilot import wire
 from pilot.console.engine import Engine
@@ -23,6 +23,7 @@ from pilot.live.older import Log, Older
 from pilot.live.opening import Mode, Open, Opening
 from pilot.live.pasting import Pasting
 from pilot.live.sharing import Sharing
+from pilot.live.told import NOTICES, Told
 from pilot.people import People
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 State = Literal["opening", "live", "lost", "ended"]
 
-NOTICES = 200
 FIRST_REPLAY = 64 * 1024
 """Bytes that a console begins with: enough for the right screen. What is older comes after it, from the log."""
 WHOLE_REPLAY = 1024 * 1024
@@ -38,16 +38,6 @@ WHOLE_REPLAY = 1024 * 1024
 OLDER_LINES = 20_000
 
 _log = logging.getLogger(__name__)
-
-
-class Told(NamedTuple):
-    """Something that was told about the console; not guest output."""
-
-    time: float
-    """Seconds since the epoch."""
-    text: str
-    what: str = ""
-    """The kind of airboss's notice; empty if the app says it."""
 
 
 class ConsoleSession(Sharing):
