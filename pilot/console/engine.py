@@ -63,8 +63,8 @@ class Modes(NamedTuple):
     """Foreground and background are exchanged on the whole screen (DECSCNM)."""
 
 
-class Engine(Protocol):
-    """One terminal."""
+class Lines(Protocol):
+    """What can be looked at, searched and selected: lines of cells."""
 
     @property
     def columns(self) -> int:
@@ -86,12 +86,31 @@ class Engine(Protocol):
         """
 
     @property
-    def cursor(self) -> Cursor:
-        """Where the cursor is."""
-
-    @property
     def modes(self) -> Modes:
         """What the guest has asked for."""
+
+    def line(self, number: int) -> tuple[Run, ...]:
+        """A line of the scrollback or the screen, empty outside of both.
+
+        Trailing blanks of default look are left out unless the line goes on in the next one.
+        """
+
+    def text(self, number: int) -> str:
+        """The same as plain text; trailing spaces are left out unless the line goes on in the next one."""
+
+    def cells(self, number: int) -> tuple[str, ...]:
+        """What stands in each cell of a line, "" in the second of a wide character; for blanks see `line`."""
+
+    def wrapped(self, number: int) -> bool:
+        """Whether the line goes on in the next one because the screen was too narrow."""
+
+
+class Engine(Lines, Protocol):
+    """One terminal."""
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the cursor is."""
 
     @property
     def title(self) -> str:
@@ -121,21 +140,6 @@ class Engine(Protocol):
 
         Not while the alternate screen is shown: the numbers of its lines would be others.
         """
-
-    def line(self, number: int) -> tuple[Run, ...]:
-        """A line of the scrollback or the screen, empty outside of both.
-
-        Trailing blanks of default look are left out unless the line goes on in the next one.
-        """
-
-    def text(self, number: int) -> str:
-        """The same as plain text; trailing spaces are left out unless the line goes on in the next one."""
-
-    def cells(self, number: int) -> tuple[str, ...]:
-        """What stands in each cell of a line, "" in the second of a wide character; for blanks see `line`."""
-
-    def wrapped(self, number: int) -> bool:
-        """Whether the line goes on in the next one because the screen was too narrow."""
 
     def take_changed(self) -> frozenset[int] | None:
         """Rows of the screen that changed since this was last asked; None for all of it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from pilot.console.engine import Engine
+from pilot.console.engine import Lines
 from pilot.console.selection import Position
 from pilot.errors import UsageError
 
@@ -53,11 +53,11 @@ class Search:
                 f"{pattern!r} is no regular expression: {error}", "search for it as plain text instead"
             ) from None
 
-    def all(self, engine: Engine, most: int = 10_000) -> list[Found]:
+    def all(self, engine: Lines, most: int = 10_000) -> list[Found]:
         """The matches from the oldest line on, `most` of them at most."""
         return list(islice(self._matches(engine, 0, engine.history + engine.rows), most))
 
-    def next(self, engine: Engine, after: Position) -> Found | None:
+    def next(self, engine: Lines, after: Position) -> Found | None:
         """The first match that starts behind a position; from the oldest line on if there is none below."""
         total = engine.history + engine.rows
         begin = _first_row(engine, max(0, min(after.line - engine.dropped, total - 1)))
@@ -66,17 +66,17 @@ class Search:
                 return found
         return next(self._matches(engine, 0, total), None)
 
-    def previous(self, engine: Engine, before: Position) -> Found | None:
+    def previous(self, engine: Lines, before: Position) -> Found | None:
         """The last match that starts before a position; from the newest line on if there is none above."""
         total = engine.history + engine.rows
         end = max(0, min(before.line - engine.dropped, total - 1))
         return self._last(engine, end, before) or self._last(engine, total - 1, None)
 
-    def among(self, engine: Engine, first: int, end: int) -> list[Found]:
+    def among(self, engine: Lines, first: int, end: int) -> list[Found]:
         """The matches in some lines, by their numbers: what is to be marked of what is shown."""
         return list(self._matches(engine, _first_row(engine, max(0, first)), end))
 
-    def _last(self, engine: Engine, number: int, before: Position | None) -> Found | None:
+    def _last(self, engine: Lines, number: int, before: Position | None) -> Found | None:
         while number >= 0:
             first = _first_row(engine, number)
             found = [
@@ -88,7 +88,7 @@ class Search:
             number = first - 1
         return None
 
-    def _matches(self, engine: Engine, begin: int, end: int) -> Iterator[Found]:
+    def _matches(self, engine: Lines, begin: int, end: int) -> Iterator[Found]:
         """Matches in the lines that begin in a range of rows."""
         total, dropped = engine.history + engine.rows, engine.dropped
         text, wrapped, find = engine.text, engine.wrapped, self._regex.finditer
@@ -111,7 +111,7 @@ class Search:
 
     @staticmethod
     def _located(
-        engine: Engine, number: int, rows: int, dropped: int, whole: str, matches: Iterable[re.Match[str]]
+        engine: Lines, number: int, rows: int, dropped: int, whole: str, matches: Iterable[re.Match[str]]
     ) -> Iterator[Found]:
         """Matches in a line's text as cells of its rows."""
         starts = [
@@ -131,7 +131,7 @@ class Search:
             yield Found(starts[match.start()], Position(last.line, last.column + width))
 
 
-def _first_row(engine: Engine, number: int) -> int:
+def _first_row(engine: Lines, number: int) -> int:
     """The first row of the line that a row belongs to."""
     first = number
     while first > 0 and number - first < _LONGEST_LINE and engine.wrapped(first - 1):

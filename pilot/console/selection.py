@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pilot.console.engine import Engine
+from pilot.console.engine import Lines
 
 MOST_COPIED = 74_994
 """Bytes of the longest text that is handed to a terminal's clipboard: OSC 52 carries it as base64, and some
@@ -40,7 +40,7 @@ def span(one: Position, other: Position) -> Span:
     return Span(min(one, other), max(one, other))
 
 
-def text(engine: Engine, selected: Span, block: bool = False) -> str:
+def text(engine: Lines, selected: Span, block: bool = False) -> str:
     """The selected text: a wrapped line is one line, blanks at ends of lines are left out.
 
     With `block`, the rectangle between the two positions. Lines that are gone from the scrollback are left
@@ -72,7 +72,7 @@ def copied(selected: str) -> tuple[str, bool]:
     return data[:MOST_COPIED].decode("utf-8", "ignore"), False
 
 
-def word_at(engine: Engine, position: Position) -> Span:
+def word_at(engine: Lines, position: Position) -> Span:
     """The word around a position, or the run of blanks or of one sort of sign if there is no word."""
     first, cells = _logical(engine, position.line - engine.dropped)
     row = position.line - engine.dropped - first
@@ -91,28 +91,28 @@ def word_at(engine: Engine, position: Position) -> Span:
     return Span(_place(base, lengths, start, False), _place(base, lengths, end, True))
 
 
-def line_at(engine: Engine, position: Position) -> Span:
+def line_at(engine: Lines, position: Position) -> Span:
     """The line that a position is in, with all the rows that it is wrapped to."""
     first, cells = _logical(engine, position.line - engine.dropped)
     base = first + engine.dropped
     return Span(Position(base, 0), Position(base + max(0, len(cells) - 1), engine.columns))
 
 
-def _lines(engine: Engine, selected: Span) -> range:
+def _lines(engine: Lines, selected: Span) -> range:
     """Numbers of the selected lines that are still there."""
     first = max(0, selected.start.line - engine.dropped)
     last = min(selected.end.line - engine.dropped, engine.history + engine.rows - 1)
     return range(first, last + 1)
 
 
-def _cut(engine: Engine, number: int, start: int, end: int) -> str:
+def _cut(engine: Lines, number: int, start: int, end: int) -> str:
     cells = engine.cells(number)
     while 0 < start < len(cells) and not cells[start]:
         start -= 1
     return "".join(cells[start:end])
 
 
-def _logical(engine: Engine, number: int) -> tuple[int, list[tuple[str, ...]]]:
+def _logical(engine: Lines, number: int) -> tuple[int, list[tuple[str, ...]]]:
     """The first row of a wrapped line, and the cells of each of its rows."""
     first = number
     while first > 0 and number - first < _LONGEST_LINE and engine.wrapped(first - 1):

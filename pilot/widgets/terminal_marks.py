@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from pilot.console import selection
-from pilot.console.engine import Engine
+from pilot.console.engine import Lines
 from pilot.console.search import Found, Search
 from pilot.console.selection import Position
 from pilot.widgets.terminal_painter import Span
@@ -15,7 +15,7 @@ from pilot.widgets.terminal_painter import Span
 class Marks:
     """Of one engine. Places are kept while lines scroll up, and go with the lines that are dropped."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Lines) -> None:
         """Nothing is marked."""
         self._engine = engine
         self._from: Position | None = None
