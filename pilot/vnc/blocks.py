@@ -69,7 +69,7 @@ class HalfBlocks:
     def _make(self, screen: Framebuffer, first: int, end: int) -> None:
         """Make the lines of a range anew."""
         assert self._scaling is not None
-        made = self._scaling.make(screen.pixels, Rect(0, first * 2, self._columns, (end - first) * 2))
+        made = self._scaling.make(screen, Rect(0, first * 2, self._columns, (end - first) * 2))
         wide = ((made & _KEPT_BITS) | (made >> 5)).astype(np.uint32)
         colours = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
         for number in range(end - first):

@@ -149,7 +149,7 @@ class KittyTiles:
                 break
             self._due.discard(number)
             tile = self._tiles[number]
-            pixels = self._scaling.make(screen.pixels, tile.part).tobytes()
+            pixels = self._scaling.make(screen, tile.part).tobytes()
             if tile.sent != (look := hash(pixels)):
                 tile.sent = look
                 chosen.append((tile, pixels))

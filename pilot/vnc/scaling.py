@@ -101,17 +101,18 @@ class Scaling:
                 found.append(Rect(left, top, right - left, bottom - top))
         return found
 
-    def make(self, pixels: Pixels, part: Rect) -> Pixels:
+    def make(self, screen: Framebuffer, part: Rect) -> Pixels:
         """Make a part of the picture."""
         down, across = self._down, self._across
         rows, columns = slice(part.y, part.y + part.height), slice(part.x, part.x + part.width)
         first = int(across.sources[0][columns].min())
         last = int(across.sources[-1][columns].max()) + 1
         if len(down.sources) == len(across.sources) == 1 and down.step == across.step == 1:
-            return self._cut(pixels, part)
+            return self._cut(screen, part)
         band: npt.NDArray[np.float32] | None = None
         for source, weight in zip(down.sources, down.weights, strict=True):
-            piece = pixels[source[rows], first:last] * weight[rows, None, None]
+            four = screen.packed[source[rows], first:last].view(np.uint8)
+            piece = four.reshape(part.height, last - first, 4) * weight[rows, None, None]
             band = piece if band is None else band + piece
         assert band is not None
         made: npt.NDArray[np.float32] | None = None
@@ -119,12 +120,12 @@ class Scaling:
             piece = band[:, source[columns] - first] * weight[columns, None]
             made = piece if made is None else made + piece
         assert made is not None
-        return (made + np.float32(0.5)).astype(np.uint8)
+        return (made + np.float32(0.5)).astype(np.uint8)[..., :3]
 
-    def _cut(self, pixels: Pixels, part: Rect) -> Pixels:
+    def _cut(self, screen: Framebuffer, part: Rect) -> Pixels:
         """As it is: nothing is to be scaled."""
         made = np.zeros((part.height, part.width, 3), np.uint8)
         left, top = round(self._across.start) + part.x, round(self._down.start) + part.y
-        piece = pixels[top : top + part.height, left : left + part.width]
-        made[: piece.shape[0], : piece.shape[1]] = piece
+        width, height = min(part.width, screen.width - left), min(part.height, screen.height - top)
+        made[:height, :width] = screen.rgb(Rect(left, top, width, height))
         return made

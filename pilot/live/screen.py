@@ -1,0 +1,295 @@
+"""One VM's screen kept open: a VNC client on a stream that comes back by itself.
+
+Nothing here knows of widgets or renderers. Updates are asked for only while somebody looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
+
+from pilot import wire
+from pilot.errors import PilotError, VncError
+from pilot.live.key_pasting import KeyPasting
+from pilot.live.notifier import Notifier
+from pilot.live.opening import Opening
+from pilot.live.pacing import Pacing
+from pilot.live.told import NOTICES, Told
+from pilot.vnc.framebuffer import Framebuffer
+from pilot.vnc.keys import Stroke, Typing
+from pilot.vnc.rfb import RfbClient
+
+if TYPE_CHECKING:
+    from pilot.link.screen_stream import ScreenStream
+
+State = Literal["waiting", "opening", "live", "lost", "ended"]
+"""`waiting`: there is a reason not to open it, as of a node that is off or hung; it is opened without one."""
+ScreenMode = Literal["control", "watch"]
+OpenScreen = Callable[[ScreenMode, bool], Awaitable["ScreenStream"]]
+"""Opens the screen in a mode, or exclusively."""
+
+HANDSHAKE_SECONDS = 15.0
+LOOK_AGAIN_SECONDS = 1.0
+"""Between two looks whether the reason not to open it is gone."""
+
+_log = logging.getLogger(__name__)
+
+
+class ScreenSession:
+    """One node's screen. `run` keeps it open until `close`, or until it is refused."""
+
+    def __init__(
+        self,
+        node: str,
+        name: str,
+        open: OpenScreen,
+        *,
+        mode: ScreenMode = "control",
+        why_not: Callable[[], str] = lambda: "",
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            node: the node's id.
+            name: what it is called.
+            open: opens the screen; an UnreachableError is tried again.
+            mode: control, or only watch.
+            why_not: why it is not to be opened now, in words; empty if it may.
+            clock: seconds since the epoch.
+            monotonic: seconds of a clock that is never set.
+        """
+        self.node = node
+        self.name = name
+        self.mode: ScreenMode = mode
+        self.exclusive = False
+        """Nobody else is to see it meanwhile."""
+        self.state: State = "opening"
+        self.why = ""
+        """Why it waits, is lost or has ended."""
+        self.error: PilotError | None = None
+        """With what it was refused."""
+        self.since = clock()
+        """When the state was entered."""
+        self.updated: float | None = None
+        """When the picture was last known to be right; None if there is none yet."""
+        self.controlling = False
+        self.attached: wire.ScreenAttached | None = None
+        """What airboss said when it was last opened."""
+        self.notices: deque[Told] = deque(maxlen=NOTICES)
+        self.changed = Notifier()
+        """State, control or notices."""
+        self.drawn = Notifier()
+        """There is something new in `screen`, or another `screen`."""
+        self.screen: Framebuffer | None = None
+        """The picture; the last one that is known while it is not live."""
+        self.pacing = Pacing(monotonic)
+        self.pasting = KeyPasting(self.press, self._drain, self.changed.tell)
+        self._why_not = why_not
+        self._clock = clock
+        self._client: RfbClient | None = None
+        self._stream: ScreenStream | None = None
+        self._opening = Opening(open, clock)
+        self._closed = False
+
+    # --- what the user does ----------------------------------------------------------------------
+
+    @property
+    def looking(self) -> bool:
+        """Whether somebody looks: only then it is asked what changes."""
+        return self.pacing.looking
+
+    @looking.setter
+    def looking(self, looks: bool) -> None:
+        self.pacing.looking = looks
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether keys and pointer reach the guest."""
+        return self._client is not None and self.state == "live" and self.controlling
+
+    def press(self, stroke: Stroke) -> bool:
+        """Press keys together and let them go; False if nobody takes them."""
+        if self._client is None or not self.takes_keys:
+            return False
+        for key, down in stroke.presses():
+            self._client.key(key, down)
+        return True
+
+    def point(self, x: int, y: int, buttons: int) -> bool:
+        """Put the pointer on a pixel, with these buttons held; False if nobody takes it."""
+        if self._client is None or self.screen is None or not self.takes_keys:
+            return False
+        x, y = min(max(x, 0), self.screen.width - 1), min(max(y, 0), self.screen.height - 1)
+        self._client.pointer(x, y, buttons)
+        return True
+
+    def paste(self, typing: Typing) -> bool:
+        """Begin to type a text, at a pace that a keyboard bears; False if nobody takes it."""
+        if self.takes_keys:
+            self.pasting.begin(typing)
+        return self.takes_keys
+
+    def ask_size(self, width: int, height: int) -> bool:
+        """Ask the guest for a screen of this size; False if its server knows nothing of that."""
+        return self._client is not None and self.takes_keys and self._client.ask_size(width, height)
+
+    def turn(self, mode: ScreenMode, exclusive: bool = False) -> None:
+        """Control it, only watch it, or have it alone. It is opened anew for that."""
+        self.mode, self.exclusive = mode, exclusive
+        self.pasting.cancel()
+        self._opening.was_wanted()
+        if self._stream is not None:
+            self._stream.close()
+
+    def retry(self) -> None:
+        """Try to open it now: after it has ended, or without waiting for the next attempt."""
+        self._opening.retry()
+
+    def close(self) -> None:
+        """Leave the screen; `run` returns."""
+        self._closed = True
+        self.pasting.cancel()
+        self._opening.close()
+        if self._stream is not None:
+            self._stream.close()
+
+    # --- what keeps it open ----------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Open it, follow it, open it again; until it is closed or this is cancelled."""
+        try:
+            while await self._may():
+                try:
+                    stream = await self._opening.stream(self._how, self._failed)
+                except PilotError as error:
+                    self._refused(error)
+                    await self._opening.wait(None)
+                    self._enter("opening", "")
+                    continue
+                if stream is None:
+                    return
+                wanted = (self.mode, self.exclusive)
+                why = await self._follow(stream)
+                if not self._closed:
+                    self._left(why, asked=wanted != (self.mode, self.exclusive))
+        except Exception as error:
+            # The app goes on with all else, and says what happened to this one.
+            _log.exception("the screen of %s", self.name)
+            words = wire.plain(f"{type(error).__name__}: {error}")
+            self._refused(PilotError(f"pilot made a mistake: {words}", "Please report it."))
+
+    async def _may(self) -> bool:
+        """Wait while there is a reason not to open it; False once it is closed."""
+        waited = False
+        while not self._closed and (why := self._why_not()):
+            waited = True
+            self._enter("waiting", why)
+            await self._opening.wait(LOOK_AGAIN_SECONDS)
+        if waited and not self._closed:
+            self._opening.was_wanted()
+            self._enter("opening", "")
+        return not self._closed
+
+    def _how(self) -> tuple[ScreenMode, bool]:
+        return self.mode, self.exclusive
+
+    def _failed(self, error: PilotError) -> None:
+        if error.message != self.why:
+            self._enter("lost" if self.attached is not None else "opening", error.message)
+
+    def _refused(self, error: PilotError) -> None:
+        self.error = error
+        self._enter("ended", error.message)
+        self.tell(f"{error.message} {error.hint}".strip())
+
+    def _left(self, why: str, *, asked: bool) -> None:
+        """A stream has ended: by itself, or since it was wanted."""
+        if asked:
+            self._enter("opening", "")
+        elif reason := self._why_not():
+            self._enter("waiting", reason)
+        else:
+            self._enter("lost", why)
+            self.tell(f"{why}; trying again")
+
+    async def _follow(self, stream: ScreenStream) -> str:
+        """Take what comes until the stream ends; why it did."""
+        self._stream = stream
+        stream.notices = self._noticed
+        client = RfbClient(stream, shared=True)
+        client.updated = self._updated
+        pacing: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                await client.handshake()
+            self._begin(stream.attached, client)
+            pacing = asyncio.create_task(self.pacing.run(client.request), name="screen-pacing")
+            await client.run()
+        except TimeoutError:
+            return f"the VNC server did not answer for {HANDSHAKE_SECONDS:.0f} s"
+        except (VncError, PilotError) as error:
+            return stream.why or error.message
+        finally:
+            self._client = self._stream = None
+            self.controlling = False
+            self.pasting.cancel()
+            if pacing is not None:
+                pacing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await pacing
+            stream.close()
+        return stream.why or "airboss closed the screen"
+
+    def _begin(self, attached: wire.ScreenAttached, client: RfbClient) -> None:
+        known = self.attached is not None
+        self._client = client
+        self.attached = attached
+        self.name = wire.plain(attached.name) or self.name
+        self.controlling = attached.controlling
+        self.error = None
+        if known and self.state == "lost":
+            self.tell("connected again")
+        self._enter("live", "")
+
+    def _updated(self) -> None:
+        """A whole update is in the picture."""
+        if self._client is not None:
+            # Before the first update a new connection's picture is black: the old one is more.
+            self.screen = self._client.screen
+        self.updated = self._clock()
+        self.pacing.answered()
+        self.drawn.tell()
+
+    # --- what is said ----------------------------------------------------------------------------
+
+    def _noticed(self, notice: wire.Notice) -> None:
+        if notice.writing is not None:
+            self.controlling = notice.writing
+            if not notice.writing:
+                self.pasting.cancel()
+        self.tell(notice.text, notice.what)
+
+    def tell(self, text: str, what: str = "") -> None:
+        """Add a notice."""
+        self.notices.append(Told(self._clock(), wire.plain(text, 400), what))
+        self.changed.tell()
+
+    def _enter(self, state: State, why: str) -> None:
+        if (state, why) == (self.state, self.why):
+            return
+        if state != self.state:
+            self.since = self._clock()
+        self.state, self.why = state, why
+        self.changed.tell()
+
+    async def _drain(self) -> None:
+        """Wait while airboss does not read what is typed."""
+        if self._stream is not None:
+            await self._stream.drain()
