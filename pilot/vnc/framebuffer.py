@@ -10,7 +10,7 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 """Rows, columns, and red, green, blue."""
 Packed = npt.NDArray[np.uint32]
-"""Rows and columns; red, and green and blue shifted by 8 and 16 bits. Compared and copied many times faster."""
+"""Rows and columns; red, and green and blue shifted by 8 and 16 bits. Compared and copied much faster."""
 PACKED = np.dtype("<u4")
 
 MAX_WIDTH = MAX_HEIGHT = 8192
