@@ -30,6 +30,8 @@ from pilot.agent.ledger import Ledger
 from pilot.agent.power import Power
 from pilot.agent.recovery import STARTED, Recovery
 from pilot.agent.registry import Registry
+from pilot.agent.screens.screens import Screens
+from pilot.agent.sending import Sending
 from pilot.agent.server import Doors, listen
 from pilot.agent.service import Service
 from pilot.agent.settings import Settings
@@ -154,13 +156,17 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     inventory.on_node += [hub.node_changed, recovery.node_changed]
     inventory.on_gone += [hub.node_gone, usage.gone]
     shares = Shares(settings.limits)
+    screens = Screens(inventory, provider_or_refuse, ledger, shares)
+    inventory.on_node.append(screens.node_changed)
+    inventory.on_gone.append(screens.node_gone)
     service = Service(
         site=settings.site.name,
         airboss=airboss,
         inventory=inventory,
         consoles=Attaching(inventory, hub, ledger, shares),
+        screens=screens,
         shares=shares,
-        power=Power(inventory, provider_of, ledger),
+        power=Power(inventory, provider_of, ledger, Sending(hub.type_at, (hub.tell, screens.tell))),
         ledger=ledger,
         journals=JournalStreams(database, journal, added),
         usage=usage,

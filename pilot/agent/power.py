@@ -1,4 +1,4 @@
-"""Power verbs: many targets, each with its own outcome, between intent and outcome in the journal."""
+"""Verbs that act on nodes: many targets, each with an outcome, between intent and outcome in the journal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of, unknown_node
 from pilot.agent.policy import may
+from pilot.agent.sending import Sending
 from pilot.backends.provider import Provider
 from pilot.errors import DeadlineError, NoSuchNodeError, PilotError, RefusedError, UsageError
 from pilot.records import Node
@@ -26,14 +27,19 @@ Tell = Callable[[wire.Progress], None]
 
 
 class Power:
-    """Runs power verbs on whatever provider owns each node."""
+    """Runs the verbs that act on nodes, on whatever provider owns each."""
 
     def __init__(
-        self, inventory: Inventory, provider_of: Callable[[str], Provider | None], ledger: Ledger
+        self,
+        inventory: Inventory,
+        provider_of: Callable[[str], Provider | None],
+        ledger: Ledger,
+        sending: Sending,
     ) -> None:
         self._inventory = inventory
         self._provider_of = provider_of
         self._ledger = ledger
+        self._sending = sending
 
     async def run(self, caller: Caller, asked: Asked, tell: Tell) -> wire.Reply:
         """Do the verb on all its targets; the reply holds each outcome and the receipt.
@@ -62,7 +68,8 @@ class Power:
         unknown += [unknown_node(n.name, asked.cluster) for n in resolved.nodes if n.id not in still]
         acts = [
             asyncio.create_task(
-                self._act(node, asked.verb.id, asked.args, tell), name=f"{asked.verb.id} {node.name}"
+                self._act(caller.principal, node, asked.verb.id, asked.args, tell),
+                name=f"{asked.verb.id} {node.name}",
             )
             for node in nodes
         ]
@@ -79,7 +86,9 @@ class Power:
     async def _all(self, acts: Iterable[asyncio.Task[Outcome]], unknown: list[Outcome]) -> list[Outcome]:
         return [await act for act in acts] + unknown
 
-    async def _act(self, node: Node, verb: str, args: Mapping[str, Value], tell: Tell) -> Outcome:
+    async def _act(
+        self, principal: str, node: Node, verb: str, args: Mapping[str, Value], tell: Tell
+    ) -> Outcome:
         loop = asyncio.get_running_loop()
         begun = loop.time()
 
@@ -106,6 +115,7 @@ class Power:
             if provider is None:
                 raise NoSuchNodeError(f"{node.name} is gone", "`pilot nodes` lists what is there.")
             acted = await provider.act(node.id, verb, args, progress)
+            self._sending.sent(principal, node, verb, args)
             outcome = ended("done", state=acted.state, note=acted.note)
         except DeadlineError as error:
             outcome = ended("unknown", error)

@@ -20,6 +20,7 @@ from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of, unknown_node
 from pilot.agent.policy import View, usable_verbs
 from pilot.agent.power import Power, Tell
+from pilot.agent.screens.screens import Screens
 from pilot.agent.shares import Shares
 from pilot.agent.usage import Usage
 from pilot.errors import DeadlineError, RefusedError, SignatureRefusedError, UsageError, WireError
@@ -58,6 +59,7 @@ class Service:
         airboss: str,
         inventory: Inventory,
         consoles: Attaching,
+        screens: Screens,
         shares: Shares,
         power: Power,
         ledger: Ledger,
@@ -69,6 +71,7 @@ class Service:
         self.airboss = airboss
         self.inventory = inventory
         self.consoles = consoles
+        self._screens = screens
         self._shares = shares
         self._power = power
         self._ledger = ledger
@@ -119,6 +122,8 @@ class Service:
             await self._watch(caller, asked, outlet)
         elif asked.verb.id == "console.open":
             await self._console(caller, asked, outlet)
+        elif asked.verb.id == "screen.open":
+            await self._screens.serve(caller, asked, outlet)
         elif asked.verb.id == "console.tail":
             await self._tail(caller, asked, outlet)
         elif asked.verb.id == "journal.read":
@@ -127,7 +132,7 @@ class Service:
             outlet.tell(await self.power(caller, asked, outlet.tell))
 
     async def power(self, caller: Caller, asked: Asked, tell: Tell) -> wire.Reply:
-        """Do a power verb that was asked by one who may.
+        """Do a verb that acts on nodes, asked by one who may.
 
         Raises:
             BusyError: too many verbs are at work.
@@ -196,6 +201,7 @@ class Service:
         """Rights have changed: consoles that are nobody's right any more end, watchers begin anew."""
         self._journals.recheck()
         self.consoles.recheck()
+        self._screens.recheck()
         self.inventory.resync()
 
 

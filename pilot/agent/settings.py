@@ -124,7 +124,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Streams of `watch` and `journal.read`, over all connections."""
     watchers_per_key: Count = 64
     viewers_per_key: Count = 16
-    """Viewers of one console with one key."""
+    """Viewers of one console, and of one screen, with one key."""
+    screens: Count = 512
+    """Screens that are looked at, over all connections; each is a connection to a VNC server."""
+    screens_per_key: Count = 128
     tails: Count = 512
     """`console.tail` streams, over all connections."""
     tails_per_key: Count = 16

@@ -17,7 +17,10 @@ from pilot.agent.settings import Limits
 from pilot.errors import BusyError
 
 K = TypeVar("K")
-Kind = Literal["act", "watch", "console", "tail"]
+Kind = Literal["act", "watch", "console", "tail", "screen", "screens"]
+
+SCREEN_VIEWERS = 24
+"""Viewers of one screen: QEMU takes 32 VNC clients, and some may come to it by other ways."""
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -33,7 +36,8 @@ class Shares:
     """Counts what is held now. Used from the event loop.
 
     Kinds: `act`, verbs at work; `watch`, `watch` streams; `tail`, `console.tail` streams; `console`, viewers
-    of one console, counted for each place (the node's id) by itself.
+    of one console, and `screen`, of one screen, counted for each place (the node's id) by themselves;
+    `screens`, viewers of all screens together.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -42,6 +46,8 @@ class Shares:
             "watch": Bound(limits.watchers, limits.watchers_per_key, "watchers attached"),
             "tail": Bound(limits.tails, limits.tails_per_key, "tails of consoles"),
             "console": Bound(MAX_VIEWERS, limits.viewers_per_key, "viewers attached to this console"),
+            "screen": Bound(SCREEN_VIEWERS, limits.viewers_per_key, "viewers of this screen"),
+            "screens": Bound(limits.screens, limits.screens_per_key, "screens open"),
         }
         self._all: Counter[tuple[Kind, str]] = Counter()
         self._own: Counter[tuple[Kind, str, str]] = Counter()

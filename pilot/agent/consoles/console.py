@@ -163,6 +163,16 @@ class Console:
             return self._trouble.told or f"{plain(self._name())} {why}: there is nothing to type at"
         return self._typist.type(data)
 
+    def type(self, data: bytes) -> str:
+        """Type for nobody who is attached; why that has no effect, or nothing."""
+        if not self._typist.connected:
+            return self._trouble.told or "airboss does not hold its console now"
+        return self._typist.type(data)
+
+    def tell(self, notice: Notice) -> None:
+        """A notice to all who are attached."""
+        self.keyboard.tell(notice)
+
     async def room(self) -> None:
         """Wait while the guest has much to take of what was typed."""
         await self._typist.room()

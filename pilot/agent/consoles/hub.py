@@ -18,7 +18,7 @@ from pilot.agent.consoles.viewer import Mode, Viewer
 from pilot.backends.provider import Provider, Serial
 from pilot.errors import BackendError, PilotError, UnreachableError
 from pilot.records import Node
-from pilot.wire import plain
+from pilot.wire import Notice, plain
 
 __all__ = ["ConsoleHub", "Mode", "Tail", "Viewer"]
 
@@ -141,6 +141,16 @@ class ConsoleHub:
         if node is not None and not node.serial:
             return Tail(None, f"{plain(node.name)} has no serial console")
         return Tail(self._console(node_id))
+
+    def type_at(self, node_id: str, data: bytes) -> str:
+        """Type at a node's console for nobody who is attached; why that is in vain, or nothing."""
+        console = self._consoles.get(node_id)
+        return "airboss does not hold its console" if console is None else console.type(data)
+
+    def tell(self, node_id: str, notice: Notice) -> None:
+        """A notice to all who are attached to a node's console."""
+        if (console := self._consoles.get(node_id)) is not None:
+            console.tell(notice)
 
     async def stop(self) -> None:
         """Let all consoles go and end all streams. Takes 5 s at most."""
