@@ -131,6 +131,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tails: Count = 512
     """`console.tail` streams, over all connections."""
     tails_per_key: Count = 16
+    logs: Count = 512
+    """`console.log` streams, over all connections."""
+    logs_per_key: Count = 64
     journal_queue: Count = 4096
     """Records that wait for the disk."""
 
@@ -167,6 +170,20 @@ class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_owner: Limit = 0.0
 
 
+class ConsoleLogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[console_log]: what consoles print, kept on the disk."""
+
+    enabled: bool = True
+    size: Annotated[int, Meta(ge=64 * 1024, le=64 * 1024 * 1024)] = 1024 * 1024
+    """Bytes of one segment."""
+    segments: Annotated[int, Meta(ge=2, le=1024)] = 8
+    """How many are kept of each console."""
+    keep_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
+    """How long the log of a node is kept that is no more."""
+    keep_nodes: Annotated[int, Meta(ge=0, le=1_000_000)] = 1000
+    """Of how many such nodes at most."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Paths in it are relative to the folder it is in."""
 
@@ -178,6 +195,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signers: SignersSettings = SignersSettings()
     usage: UsageSettings = UsageSettings()
     consoles: ConsoleSettings = ConsoleSettings()
+    console_log: ConsoleLogSettings = ConsoleLogSettings()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -200,6 +218,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def host_key(self) -> Path:
         """The private host key; its public half is beside it in `.pub`."""
         return self.state / "host_key"
+
+    @property
+    def console_logs(self) -> Path:
+        """Folder of what consoles printed."""
+        return self.state / "consoles"
 
     @property
     def database_url(self) -> str:

@@ -11,8 +11,12 @@ from pilot.wire import plain
 
 def words(name: str, text: str, time: float) -> str:
     """A marker's words, without what sets it on the screen."""
-    stamp = datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"[pilot {stamp} {plain(name)}: {plain(text)}]"
+    return f"[pilot {stamp(time)} {plain(name)}: {plain(text)}]"
+
+
+def stamp(time: float) -> str:
+    """A moment, in seconds since the epoch, as markers have it."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def closing(state: ModeTracker, marker: str) -> bytes:

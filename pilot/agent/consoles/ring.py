@@ -1,7 +1,7 @@
 """The last of what a console printed, and from where it can be shown.
 
 Kept in pieces, each with the terminal's modes at its beginning, so that a reader can begin at any of
-them. Readers hold an offset, counted from the first byte ever printed, and no bytes.
+them. Readers hold an offset, counted from the first byte that was ever kept of the console, and no bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Entry(NamedTuple):
 
     offset: int
     prelude: bytes
-    """What puts a terminal at rest into the modes there, on an empty screen. Empty at the first byte."""
+    """What puts a terminal at rest into the modes there, on an empty screen. Empty at the first byte that was
+    ever printed, or kept by this airboss."""
 
 
 class _Piece(NamedTuple):
@@ -40,20 +41,41 @@ class _Piece(NamedTuple):
 class Ring:
     """Bytes in order of time; the oldest go when there are more than its capacity."""
 
-    __slots__ = ("_before", "_capacity", "_found", "_piece", "_pieces", "_tail", "_tail_start", "_tracker")
+    __slots__ = (
+        "_before",
+        "_capacity",
+        "_found",
+        "_piece",
+        "_pieces",
+        "_tail",
+        "_tail_start",
+        "_tracker",
+        "_whole",
+    )
 
-    def __init__(self, capacity: int = CAPACITY, piece: int = MAX_CONSOLE_CHUNK) -> None:
+    def __init__(
+        self,
+        capacity: int = CAPACITY,
+        piece: int = MAX_CONSOLE_CHUNK,
+        *,
+        start: int = 0,
+        cut: bool = False,
+    ) -> None:
         """Empty.
 
         Args:
             capacity: bytes that are kept at least, once so many were printed.
             piece: bytes that are dropped at once.
+            start: offset of the first byte.
+            cut: the first byte may lie within a line, or within a sequence.
         """
         self._capacity = capacity
         self._piece = piece
         self._pieces: list[_Piece] = []
         self._tail = bytearray()
-        self._tail_start = 0
+        self._tail_start = start
+        self._whole = None if cut else start
+        """The offset at which a terminal at rest can begin with nothing before it."""
         self._before = ModeTracker()
         """At the tail's beginning."""
         self._tracker = ModeTracker()
@@ -93,6 +115,14 @@ class Ring:
         at = offset - piece.start
         return piece.data if at == 0 and limit >= len(piece.data) else piece.data[at : at + limit]
 
+    def copy(self, offset: int = 0) -> bytes:
+        """All that is kept from an offset on."""
+        out = bytearray()
+        at = max(offset, self.start)
+        while data := self.read(at + len(out), self._piece):
+            out += data
+        return bytes(out)
+
     def state(self) -> ModeTracker:
         """The terminal's modes after all that was printed."""
         return self._tracker.copy()
@@ -107,8 +137,8 @@ class Ring:
         earliest = self.start if back is None else max(self.start, self.end - back)
         piece = next((piece for piece in self._pieces if piece.start >= earliest), None)
         start, before = (piece.start, piece.tracker) if piece else (self._tail_start, self._before)
-        if start == 0:
-            return Entry(0, b"")
+        if start == self._whole:
+            return Entry(start, b"")
         if self._found is not None and self._found[0] == start:
             return self._found[1]
         entry = self._look(start, before)

@@ -40,7 +40,7 @@ class Tail:
     def __init__(self, desk: Desk | None, last_word: str = "") -> None:
         """Begin near the end of what was printed. Without a console there is only the last word."""
         self._desk = desk
-        self._ring = Ring() if desk is None else desk.ring
+        self._none = Ring()
         self._offset = _cut(self._ring, max(self._ring.start, self._ring.end - FIRST))
         self._notices: deque[Notice] = deque(maxlen=_MAX_NOTICES)
         self._ended: Notice | None = None
@@ -52,6 +52,11 @@ class Tail:
             desk.tails.add(self)
             if (situation := desk.situation()) is not None:
                 self.tell(situation)
+
+    @property
+    def _ring(self) -> Ring:
+        """The console's: another one takes its place when what was printed before is put in front."""
+        return self._none if self._desk is None else self._desk.ring
 
     async def __aiter__(self) -> AsyncIterator[Output | Notice]:
         """Frames until it ends, with a final notice."""

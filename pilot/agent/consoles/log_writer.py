@@ -1,0 +1,139 @@
+"""Writes the logs of all consoles: one thread, in batches, behind a queue that has a bound.
+
+Who prints is never held up. What does not fit the queue, or cannot be written, is left out: the offsets then
+show that it is missing. What is left out is not tried again, so that a disk that is full costs no memory.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol
+
+from pilot.agent.consoles.log_files import Run
+
+EVERY = 0.1
+"""Seconds in which what comes is gathered."""
+LONGEST = 2.0
+"""Seconds it may become, so that writing takes a fifth of the time at most."""
+PULSE = 10.0
+"""Seconds after which it does what is regular, if nothing comes."""
+MOST = 32 * 1024 * 1024
+MOST_OF_ONE = 4 * 1024 * 1024
+"""Bytes that wait, of all consoles and of one."""
+_ITEM = 200
+"""Bytes that something that waits takes besides what was printed."""
+
+
+class Log(Protocol):
+    """One console's log, as the writer's thread uses it."""
+
+    waiting: int
+    """Bytes of it that wait; used under the writer's lock."""
+
+    def write(self, runs: list[Run]) -> None:
+        """Take what was printed to the disk. Never raises."""
+
+
+Work = Callable[[], None]
+
+
+class Writer:
+    """The thread. Everything may be called from any thread."""
+
+    def __init__(self, pulse: Work, every: float = EVERY) -> None:
+        """It runs from now on. `pulse` is called in it about every ten seconds."""
+        self._pulse = pulse
+        self._every = every
+        self._condition = threading.Condition()
+        self._runs: list[tuple[Log, Run | Work]] = []
+        self._waiting = 0
+        self._hurry = False
+        self._stopping = False
+        self._idle = False
+        """The thread waits for something to come."""
+        self._thread = threading.Thread(target=self._run, name="console-log", daemon=True)
+        self._thread.start()
+
+    def put(self, log: Log, run: Run) -> bool:
+        """Queue what was printed; whether there was room for it."""
+        size = len(run.data) + _ITEM
+        with self._condition:
+            if log.waiting + size > MOST_OF_ONE or self._waiting + size > MOST:
+                return False
+            log.waiting += size
+            self._waiting += size
+            self._runs.append((log, run))
+            if self._idle:
+                self._condition.notify()
+        return True
+
+    def do(self, log: Log, work: Work) -> None:
+        """Have something done between what was printed before and what comes after. It must not raise."""
+        with self._condition:
+            self._runs.append((log, work))
+            self._hurry = True
+            self._condition.notify()
+
+    def flush(self, log: Log) -> Future[None]:
+        """Done once all that was queued before has been written, or has failed."""
+        done: Future[None] = Future()
+        self.do(log, lambda: done.set_result(None))
+        return done
+
+    def close(self, seconds: float) -> bool:
+        """Write what waits, and end; whether it did so in time."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        pause, beat = self._every, time.monotonic()
+        while True:
+            with self._condition:
+                if not (self._runs or self._stopping):
+                    self._idle = True
+                    self._condition.wait(max(beat + PULSE - time.monotonic(), 0.0))
+                    self._idle = False
+                if self._runs and not (self._hurry or self._stopping):
+                    self._condition.wait_for(lambda: self._hurry or self._stopping, pause)
+                runs, self._runs, self._hurry = self._runs, [], False
+                stopping = self._stopping
+            begun = time.monotonic()
+            if runs:
+                self._write(runs)
+            took = time.monotonic() - begun
+            pause = min(max(self._every, 4 * took), LONGEST)
+            if stopping and not self._runs:
+                self._pulse()
+                return
+            if time.monotonic() >= beat + PULSE:
+                beat = time.monotonic()
+                self._pulse()
+
+    def _write(self, items: list[tuple[Log, Run | Work]]) -> None:
+        per_log: dict[Log, list[Run | Work]] = {}
+        for log, item in items:
+            per_log.setdefault(log, []).append(item)
+        items.clear()
+        for log, queued in per_log.items():
+            runs: list[Run] = []
+            size = 0
+            for item in queued:
+                if isinstance(item, Run):
+                    runs.append(item)
+                    size += len(item.data) + _ITEM
+                    continue
+                if runs:
+                    log.write(runs)
+                    runs = []
+                item()
+            if runs:
+                log.write(runs)
+            with self._condition:
+                log.waiting -= size
+                self._waiting -= size
