@@ -198,7 +198,7 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
         if event.verb.id == "console.open":
             self.post_message(acting.ConsolesWanted(event.nodes))
         else:
-            acting.ask(self, self.cockpit, event.verb, event.nodes, event.hidden)
+            acting.ask(self, self.cockpit, event.verb, event.nodes, event.hidden, event.args)
 
     def on_consoles_wanted(self, event: acting.ConsolesWanted) -> None:
         """Open a console's tab, or go to it if it is open."""

@@ -9,8 +9,12 @@ import msgspec
 
 from pilot import config
 from pilot.client_config import ClientConfig
+from pilot.key_sequences import KeySequence
 
 ThemeChoice = Literal["auto", "dark", "light", "terminal", "terminal-light"]
+
+
+MOST_SEQUENCES = 10
 
 
 class AppConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -34,6 +38,8 @@ class AppConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     """Whether a console's bell rings the terminal's."""
     keys: dict[str, str] = {}
     """Other keys for actions, by the ids that `?` shows: `"nodes.mark" = "m"`; several with commas."""
+    sequence: list[KeySequence] = []
+    """Keys with a name, for the menu of keys at a console."""
     filters: dict[str, str] = {}
     """Saved filters by name: `:filter NAME` uses one."""
 
@@ -42,6 +48,8 @@ class AppConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
             raise config.KeyProblem("undo-seconds", "from 0 to 60")
         if not 100 <= self.scrollback <= 100_000:
             raise config.KeyProblem("scrollback", "from 100 to 100000 lines")
+        if len(self.sequence) > MOST_SEQUENCES:
+            raise config.KeyProblem("sequence", f"{MOST_SEQUENCES} at most: each has a digit in the menu")
 
 
 def load(client: ClientConfig) -> AppConfig:

@@ -141,7 +141,7 @@ class BitttyEngine:
         return BitttyEngine(self.columns, self.rows, self._scrollback_lines)
 
     def put_above(self, older: BitttyEngine) -> int:
-        return self._lines.put_above(older._everything())  # noqa: SLF001 - another of the same class
+        return self._lines.put_above(older._everything())
 
     def _everything(self) -> list[Kept]:
         """The scrollback and the normal screen as they would be kept, down to the last line begun."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 State = Literal["opening", "live", "lost", "ended"]
 
 FIRST_REPLAY = 64 * 1024
-"""Bytes that a console begins with: enough for the right screen. What is older comes after it, from the log."""
+"""Bytes that a console begins with: enough for the right screen. What is older comes from the log."""
 WHOLE_REPLAY = 1024 * 1024
 """Bytes that are asked for when it is opened again: what was printed meanwhile should be among them."""
 OLDER_LINES = 20_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Literal
 
@@ -147,14 +147,28 @@ class LiveSite:
         return await self._linked().call(verb, cluster, targets, args, on_progress)
 
     async def console(
-        self, node_id: str, cluster: str, mode: str = "write", cols: int = 80, rows: int = 24
+        self,
+        node_id: str,
+        cluster: str,
+        mode: str = "write",
+        cols: int = 80,
+        rows: int = 24,
+        replay: int | None = None,
     ) -> ConsoleStream:
-        """Open a node's serial console.
+        """Open a node's serial console, as `Link.console` does.
 
         Raises:
             as for `call`.
         """
-        return await self._linked().console(node_id, cluster, mode, cols, rows)
+        return await self._linked().console(node_id, cluster, mode, cols, rows, replay)
+
+    def log(self, node_id: str, cluster: str, *, last: int, before: int = 0) -> AsyncIterator[wire.LogPage]:
+        """What a node's console printed before a place in its log, as `Link.log` has it.
+
+        Raises:
+            UnreachableError: there is no link.
+        """
+        return self._linked().log(node_id, cluster, last=last, before=before)
 
     async def screen(
         self, node_id: str, cluster: str, mode: str = "control", exclusive: bool = False

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from pilot.people import People
 from pilot.records import Node
+from pilot.render import people
 from pilot.render.nodes import state_cell
-from pilot.render.table import Cell
-from pilot.render.times import ago, duration
+from pilot.render.table import Cell, width
+from pilot.render.times import ago, clock, duration
 
 State = Literal["opening", "live", "lost", "ended"]
 
@@ -25,6 +27,10 @@ class Seen(Protocol):
     def since(self) -> float: ...
     @property
     def writing(self) -> bool: ...
+    @property
+    def people(self) -> People | None: ...
+    @property
+    def loading(self) -> bool: ...
 
 
 class Paste(Protocol):
@@ -48,25 +54,38 @@ NARROW = 60
 
 def status(session: Seen, node: Node | None, now: float, room: int) -> tuple[list[Cell], list[Cell]]:
     """The left and right of a status line of so many columns."""
+    right = _node(node, now, room)
     left = [Cell("⌁ ", "dim"), Cell(session.name, "strong"), Cell(" · ", "dim")]
     if session.state == "live":
-        left += _people(session, node)
+        loading = [Cell(" · older lines: loading …", "dim")] if session.loading and room >= NARROW else []
+        taken = sum(width(cell.text) for cell in (*left, *right, *loading)) + 3
+        left += _people(session, node, now, room - taken) + loading
     elif session.state == "opening":
         left.append(Cell(f"◌ opening{f': {session.why}' if session.why else ' …'}", "busy"))
     elif session.state == "lost":
         left.append(Cell(f"▲ lost {ago(session.since, now)} ago: {session.why}; trying again", "busy"))
     else:
         left.append(Cell(f"✕ {session.why}", "bad"))
-    if node is None:
-        return left, []
-    right = [state_cell(node, now)]
-    if room >= NARROW:
-        since = f" {ago(node.since, now)}" if node.state != "unknown" else ""
-        right.append(Cell(f"{since} · {node.host}", "dim"))
     return left, right
 
 
-def _people(session: Seen, node: Node | None) -> list[Cell]:
+def _node(node: Node | None, now: float, room: int) -> list[Cell]:
+    """How the node is, and where."""
+    if node is None:
+        return []
+    right = (
+        [Cell("◉ recorded" if room >= NARROW else "◉", "bad"), Cell(" · ", "dim")] if node.recorded else []
+    )
+    right.append(state_cell(node, now))
+    if room >= NARROW:
+        since = f" {ago(node.since, now)}" if node.state != "unknown" else ""
+        right.append(Cell(f"{since} · {node.host}", "dim"))
+    return right
+
+
+def _people(session: Seen, node: Node | None, now: float, room: int) -> list[Cell]:
+    if session.people is not None:
+        return people.status(session.people, session.writing, now, room)
     others = node.watchers - (0 if session.writing else 1) if node is not None else 0
     watchers = f", {others} other{'s' if others > 1 else ''} watch{'' if others > 1 else 'es'}"
     watching = Cell(watchers if others > 0 else "", "dim")
@@ -74,6 +93,43 @@ def _people(session: Seen, node: Node | None) -> list[Cell]:
         return [Cell("you write", "good"), watching]
     writer = node.writer if node is not None and node.writer else "nobody"
     return [Cell(f"{writer} writes, you watch", "busy"), watching]
+
+
+def off(node: Node, now: float) -> list[Cell]:
+    """What is said at the console of a node that does not run; nothing of one that does."""
+    if node.state not in ("off", "crashed"):
+        return []
+    return [
+        state_cell(node, now),
+        Cell(f" {ago(node.since, now)}: this is what it printed last", "dim"),
+    ]
+
+
+class Notice(Protocol):
+    """What was told of a console."""
+
+    @property
+    def time(self) -> float: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def what(self) -> str: ...
+
+
+NOTHING_TOLD = [Cell("nothing has been told yet: who comes and goes, power, and what people say", "dim")]
+
+
+def said(notice: Notice) -> list[Cell]:
+    """A notice by itself: what people say is no word of airboss's."""
+    if notice.what == "chat":
+        who, colon, words = notice.text.partition(": ")
+        return [Cell(f"» {who}{colon}", "strong"), Cell(words)]
+    return [Cell(f"⌁ {notice.text}", "busy" if notice.what == "limit" else "")]
+
+
+def told(notice: Notice) -> list[Cell]:
+    """A notice as a line of a list."""
+    return [Cell(f"{clock(notice.time)}  ", "dim"), *said(notice)]
 
 
 def paste_question(asked: Paste, seconds: float) -> tuple[str, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from textual.app import App
 from textual.message import Message
 
@@ -13,18 +14,22 @@ from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
 from pilot.live.opening import Mode
 from pilot.records import Node
-from pilot.verbs import Verb
+from pilot.screens import sysrq
+from pilot.verbs import Value, Verb
 from pilot.widgets.confirm import ConfirmScreen
 
 
 class VerbChosen(Message):
     """A verb is wanted for these nodes, so many of them marked and out of sight."""
 
-    def __init__(self, verb: Verb, nodes: Sequence[Node], hidden: int = 0) -> None:
+    def __init__(
+        self, verb: Verb, nodes: Sequence[Node], hidden: int = 0, args: Mapping[str, Value] | None = None
+    ) -> None:
         super().__init__()
         self.verb = verb
         self.nodes = tuple(nodes)
         self.hidden = hidden
+        self.args = dict(args or {})
 
 
 class ConsolesWanted(Message):
@@ -34,6 +39,14 @@ class ConsolesWanted(Message):
         super().__init__()
         self.nodes = tuple(nodes)
         self.mode: Mode = mode
+
+
+class ScreensWanted(Message):
+    """The screens (VNC) of these nodes are to be opened."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        super().__init__()
+        self.nodes = tuple(nodes)
 
 
 class TabClosed(Message):
@@ -61,7 +74,14 @@ def why_not(cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> str:
     return ""
 
 
-def ask(app: App[Any], cockpit: Cockpit, verb: Verb, nodes: Sequence[Node], hidden: int = 0) -> None:
+def ask(
+    app: App[Any],
+    cockpit: Cockpit,
+    verb: Verb,
+    nodes: Sequence[Node],
+    hidden: int = 0,
+    args: Mapping[str, Value] | None = None,
+) -> None:
     """Ask the person what must be asked, then airboss. `hidden`: so many of the nodes are out of sight."""
     if reason := why_not(cockpit, verb, nodes):
         cockpit.flash(f"{verb.label.capitalize()}: {reason}.", "bad")
@@ -69,12 +89,18 @@ def ask(app: App[Any], cockpit: Cockpit, verb: Verb, nodes: Sequence[Node], hidd
     desk = cockpit.desk
     clusters = [record for name in {n.cluster for n in nodes} if (record := desk.cluster(name)) is not None]
     question = danger.of_marks(danger.question(verb, nodes, clusters), hidden)
+    if args and (letter := args.get("letter")) in sysrq.LETTERS:
+        # What it does depends on the letter: the verb's own words are of all of them.
+        title = question.title.replace(verb.label, f"{verb.label} {letter}")
+        question = msgspec.structs.replace(
+            question, title=title, consequence=f"{letter}: {sysrq.LETTERS[str(letter)]}."
+        )
 
     def answered(yes: bool | None) -> None:
         if not yes:
             return
         try:
-            desk.activities.ask(verb.id, nodes)
+            desk.activities.ask(verb.id, nodes, args)
         except PilotError as error:
             cockpit.flash_error(error)
 

@@ -16,10 +16,9 @@ from pilot.records import Node
 from pilot.render.natural import natural_key
 from pilot.render.table import Cell
 from pilot.screens import acting, console_keys
-from pilot.screens.base import PilotScreen, TabChosen
+from pilot.screens.base import TabChosen
+from pilot.screens.console_acts import SAY, ConsoleActs
 from pilot.screens.console_pane import ConsolePane
-from pilot.screens.power_menu import PowerMenu
-from pilot.verbs import Verb
 from pilot.widgets.cell_line import CellLine
 from pilot.widgets.prompt import Prompt
 from pilot.widgets.terminal import TerminalWidget
@@ -31,7 +30,7 @@ TWICE_SECONDS = 1.0
 """Two presses of the release key so close to each other are one to the guest."""
 
 
-class ConsoleScreen(PilotScreen):
+class ConsoleScreen(ConsoleActs):
     """One tab of consoles."""
 
     CSS_PATH = ["base.tcss", "console.tcss"]
@@ -43,9 +42,8 @@ class ConsoleScreen(PilotScreen):
         self, cockpit: Cockpit, desk: Desk, mode: str, node: Node, how: Mode, turns: asyncio.Lock
     ) -> None:
         """The tab of this mode, with one node's console, opened `how`."""
-        super().__init__(cockpit)
+        super().__init__(cockpit, desk)
         self.MODE = mode
-        self._desk = desk
         self._turns = turns
         self._panes = [ConsolePane(cockpit, desk, node, how, turns, self._tell_news)]
         self._active = self._panes[0]
@@ -115,11 +113,11 @@ class ConsoleScreen(PilotScreen):
         for pane in self._panes:
             pane.set_class(pane is self._active and len(self._panes) > 1, "-active")
         said = self._active.said()
-        if self._active.typing:
+        if self._active.typing and not said:
             leave = self._active.leave_words
             room = self.query_one("#typing", CellLine).content_size.width or self.size.width - 2
             then = console_keys.then(room - len(leave) - len(" leaves"), self._can)
-            said = said or [Cell(leave, "strong"), Cell(" leaves"), Cell(then, "dim")]
+            said = [Cell(leave, "strong"), Cell(" leaves"), Cell(then, "dim")]
         self.query_one("#typing", CellLine).show(said)
         self.set_class(bool(said), "-saying")
         self.refresh_bindings()
@@ -169,11 +167,6 @@ class ConsoleScreen(PilotScreen):
         self.set_focus(None)
         self._released_at = self.cockpit.monotonic()
 
-    def action_type(self) -> None:
-        """Keys go to the guest again."""
-        self._active.terminal.look_at_bottom()
-        self._active.terminal.focus()
-
     def action_literal(self) -> None:
         """The release key twice in a row is for the guest. Later there is nothing to release."""
         if self.cockpit.monotonic() - self._released_at > TWICE_SECONDS:
@@ -213,6 +206,8 @@ class ConsoleScreen(PilotScreen):
     def _asked(self, event: Prompt.Submitted) -> None:
         if event.sign == "/":
             self._active.search(event.text)
+        elif event.sign == SAY:
+            self.say(event.text)
         elif event.sign == "|":
             self._split_with(event.text.strip())
 
@@ -222,15 +217,6 @@ class ConsoleScreen(PilotScreen):
         """What makes no sense now has no key."""
         can = self._active.can(action)
         return super().check_action(action, parameters) if can is None else can
-
-    def action_take(self) -> None:
-        """Take the keyboard."""
-        self._active.session.take()
-        self.action_type()
-
-    def action_watch(self) -> None:
-        """Give the keyboard back."""
-        self._active.session.release()
 
     def action_stty(self) -> None:
         """Type what tells the guest's shell the terminal's size."""
@@ -253,19 +239,6 @@ class ConsoleScreen(PilotScreen):
     def action_full(self) -> None:
         """The console in the whole terminal, until `Ctrl+]`."""
         self._active.go_full()
-
-    def action_power(self) -> None:
-        """The menu of power verbs."""
-        node, activities = self._active.node, self._desk.activities
-
-        def why_not(verb: Verb) -> str:
-            return activities.why_not(verb, (node.cluster,))
-
-        def chosen(verb: Verb | None) -> None:
-            if verb is not None:
-                self.post_message(acting.VerbChosen(verb, (node,)))
-
-        self.app.push_screen(PowerMenu((node,), why_not), chosen)
 
     # --- panes -----------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -15,23 +15,25 @@ from textual.message import Message
 from pilot import app_config, ending, keymap
 from pilot.console import paste
 from pilot.console.bittty_engine import BitttyEngine
+from pilot.console.boots import boot_above
 from pilot.danger import Question
 from pilot.errors import PilotError
+from pilot.key_sequences import KeySequence
 from pilot.live.cockpit import Cockpit, Desk
 from pilot.live.console import ConsoleSession
 from pilot.live.opening import Mode
 from pilot.records import Node
 from pilot.render import console as render
 from pilot.render.table import Cell
+from pilot.screens import console_words
 from pilot.widgets.cell_line import CellLine
 from pilot.widgets.confirm import ConfirmScreen
 from pilot.widgets.terminal import RELEASE_KEY, TerminalWidget
 
 if TYPE_CHECKING:
+    from pilot import wire
     from pilot.link.console_stream import ConsoleStream
 
-NOTICE_SECONDS = 6.0
-"""For how long what was told of the console stands in the line of keys."""
 USUAL_SIZE = (80, 24)
 """What programs take a terminal for that does not say its size, as a serial line does not."""
 _CLOSE_SECONDS = 2.0
@@ -88,7 +90,15 @@ class ConsolePane(Vertical):
         # A shell in a guest can do all that the verbs can.
         mode = "watch" if cockpit.readonly else mode
         self.session = ConsoleSession(
-            node.id, node.name or node.domain, self.open, engine, mode=mode, clock=cockpit.clock, turns=turns
+            node.id,
+            node.name or node.domain,
+            self.open,
+            engine,
+            mode=mode,
+            clock=cockpit.clock,
+            turns=turns,
+            log=self._log,
+            older_lines=2 * cockpit.settings.scrollback,
         )
         release = keymap.release_key(cockpit.settings.keys, RELEASE_KEY)
         self.terminal = TerminalWidget(engine, release_key=release)
@@ -188,7 +198,7 @@ class ConsolePane(Vertical):
         elif self._cockpit.readonly:
             said = "you watch: this is a read-only look"
         else:
-            said = f"you watch: {self.leave_words} then t takes the keyboard"
+            said = f"you watch: {self.leave_words} then t takes the keyboard, j types too"
         self._cockpit.flash(said, "busy", 4)
 
     @property
@@ -204,7 +214,16 @@ class ConsolePane(Vertical):
             PilotError: as for `LiveSite.console`.
         """
         node = self.node
+        return await self._desk.live.console(node.id, node.cluster, mode, columns, rows, self.session.replay)
+
+    async def _open_whole(self, mode: Mode, columns: int, rows: int) -> ConsoleStream:
+        """The same with all that airboss shows: a plain terminal has a scrollback of its own."""
+        node = self.node
         return await self._desk.live.console(node.id, node.cluster, mode, columns, rows)
+
+    def _log(self, before: int, last: int) -> AsyncIterator[wire.LogPage]:
+        node = self.node
+        return self._desk.live.log(node.id, node.cluster, before=before, last=last)
 
     def _session_changed(self) -> None:
         if self.is_mounted:
@@ -225,32 +244,48 @@ class ConsolePane(Vertical):
             self.session.retry()
         self._was_live = live
 
+    @property
+    def may_write(self) -> bool:
+        """Whether the user may have the keyboard at all, as far as is known."""
+        people = self.session.people
+        me = people.me if people is not None else None
+        return not self._cockpit.readonly and (me is None or me.may_write)
+
     def can(self, action: str) -> bool | None:
         """Whether an action of the tab makes sense now; None if it always does."""
-        session, readonly = self.session, self._cockpit.readonly
-        return {
-            "power": False if readonly else None,
-            "take": session.state == "live" and not session.writing and not readonly,
-            "watch": session.writing,
-            "stty": session.writing,
-            "full": session.state == "live",
-            "again": session.state in ("lost", "ended"),
-            "cancel_paste": session.pasting.going,
-            "next": bool(self.terminal.marks.pattern),
-        }.get(action)
+        return console_words.can(self, action, self._cockpit.readonly)
 
     def said(self) -> list[Cell]:
         """What is to be said now instead of the keys: of a paste, in passing, or of the console."""
-        session, flash = self.session, self._cockpit.flashed()
-        if session.pasting.going:
-            done = session.pasting.sent * 100 // max(session.pasting.size, 1)
-            stop = f"   {self.leave_words} x stops it" if self.typing else "   x stops it"
-            return [Cell(f"pasting, {done} %", "busy"), Cell(stop, "dim")]
-        if flash is not None:
-            return [Cell(flash.text, flash.tone)]
-        if session.notices and self._cockpit.clock() - session.notices[-1].time < NOTICE_SECONDS:
-            return [Cell(f"⌁ {session.notices[-1].text}")]
-        return []
+        return console_words.said(self, self._cockpit)
+
+    def type_sequence(self, sequence: KeySequence) -> bool:
+        """Begin to type a sequence of the user's own; whether anybody takes it."""
+        pieces = sequence.pieces()
+        taken = self.session.send_keys([paste.Chunk(piece, sequence.wait) for piece in pieces])
+        if not taken:
+            self._say_nobody_listens()
+        return taken
+
+    def look_at_boot(self) -> None:
+        """Show where the node was turned on last; if that was just done, the time before."""
+        terminal, engine = self.terminal, self.session.engine
+        place = (terminal.view.top + engine.dropped, terminal.view.following)
+        again = self._boot is not None and self._boot[1] == place
+        above = self._boot[0] if self._boot is not None and again else None
+        if above is None and not terminal.view.following:
+            above = place[0]
+        boot = boot_above(engine, above)
+        if boot is None:
+            said = "older lines are still loading" if self.session.loading else "nothing older is kept here"
+            self._cockpit.flash(f"no start of {self.session.name} above this: {said}", "dim", 4)
+            return
+        terminal.look_at(boot.line)
+        self._boot = boot.line, (terminal.view.top + engine.dropped, terminal.view.following)
+        self._cockpit.flash(f"turned on at {boot.time}: B goes to the time before", "dim", 6)
+
+    _boot: tuple[int, tuple[int, bool]] | None = None
+    """The line of the start that is looked at, and what was in view then."""
 
     def search(self, text: str) -> None:
         """Search for a text, and say how often it is there; nothing ends the search."""
@@ -269,12 +304,13 @@ class ConsolePane(Vertical):
         from pilot.live import full_terminal
 
         session = self.session
-        mode: Mode = "take" if session.writing else "watch"
+        shared = session.people is not None and any(person.writing for person in session.people.others)
+        mode: Mode = ("join" if shared else "take") if session.writing else "watch"
         session.pause()
         try:
             # Nothing of the app's may be drawn meanwhile: the terminal is somebody else's.
             with self.app.batch_update(), self.app.suspend(), ending.signals_lent(self.app.exit):
-                number = await full_terminal.attach(self.open, mode)
+                number = await full_terminal.attach(self._open_whole, mode)
             if number is not None:
                 self.app.exit(128 + number)
         except PilotError as error:

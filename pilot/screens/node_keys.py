@@ -10,6 +10,7 @@ from pilot.errors import PilotError, UsageError
 from pilot.records import Node
 from pilot.screens import acting
 from pilot.screens.filtered import FilteredScreen
+from pilot.screens.keys_menu import Chosen, KeysMenu, Sent, open_menu
 from pilot.screens.power_menu import PowerMenu
 from pilot.verbs import Verb
 
@@ -21,12 +22,13 @@ class NodeKeys(FilteredScreen):
         Binding("c", "console", "console", id="nodes.console"),
         Binding("w", "watch", "watch console", show=False, id="nodes.watch"),
         Binding("p", "power", "power", id="nodes.power"),
+        Binding("K", "send", "send keys", show=False, id="nodes.send"),
         Binding("y", "copy", "copy name", show=False, id="nodes.copy"),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """To a read-only look the power menu is not there."""
-        if action == "power" and self.cockpit.readonly:
+        """To a read-only look the menus of verbs are not there."""
+        if action in ("power", "send") and self.cockpit.readonly:
             return False
         return super().check_action(action, parameters)
 
@@ -62,6 +64,22 @@ class NodeKeys(FilteredScreen):
                 self.post_message(acting.VerbChosen(verb, nodes, hidden))
 
         self.app.push_screen(PowerMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters)), chosen)
+
+    def action_send(self) -> None:
+        """The menu of what can be sent: a break, SysRq, an NMI, Ctrl+Alt+Del."""
+        nodes = self.targets()
+        if not nodes:
+            self.cockpit.flash("Send keys: there is no node for it here.", "bad")
+            return
+        clusters = sorted({node.cluster for node in nodes})
+        desk, hidden = self.cockpit.desk, self.hidden()
+
+        def chosen(choice: Chosen) -> None:
+            if isinstance(choice, Sent):
+                self.post_message(acting.VerbChosen(choice.verb, nodes, hidden, choice.args))
+
+        menu = KeysMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters))
+        open_menu(self.app, menu, nodes, chosen)
 
     def use_filter(self, words: Sequence[str]) -> None:
         """What `:filter` was told: a saved filter's name, `save NAME` or `forget NAME`; alone it clears."""

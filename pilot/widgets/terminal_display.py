@@ -236,6 +236,11 @@ class TerminalDisplay(Widget):
         """Look so many windows further down, or with a negative number up."""
         self.look(int(pages * max(self.view.height - 1, 1)))
 
+    def look_at(self, line: int) -> None:
+        """Bring a line, counted from the first that ever was, to the top, as far as there is more below."""
+        if self.view.scroll(line - self.engine.dropped - self.view.top):
+            self.redraw()
+
     def look_at_bottom(self) -> None:
         """Follow what is printed again."""
         if self.view.follow():

@@ -23,7 +23,7 @@ async def test_all_keys_but_one_are_the_guest_s(tmp_path: Path) -> None:
         await app.press("ctrl+c", "ctrl+q", "ctrl+p", "ctrl+z", "escape", "tab", "shift+tab", "u", "up")
         await app.typed(b"q1:?/\x03\x11\x10\x1a\x1b\t\x1b[Zu\x1b[A")
         await app.release()
-        await app.sees("only watch")
+        await app.sees("send keys")
         assert app.app.focused is None
         await app.press("enter")
         assert app.pane.typing
@@ -108,7 +108,7 @@ async def test_a_long_paste_is_asked_about_and_can_be_stopped(tmp_path: Path) ->
 
 async def test_who_watches_is_told_how_to_type(tmp_path: Path) -> None:
     async with at_a_console(tmp_path) as app:
-        await app.release("w")
+        await app.release("g")
         await app.sees("you watch")
         assert app.guest.releases == [0]
         await app.press("enter", "x")

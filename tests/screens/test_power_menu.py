@@ -8,7 +8,8 @@ import pytest
 from textual.app import App
 from textual.binding import Binding
 
-from pilot.screens.power_menu import PowerMenu, menu_verbs
+from pilot.screens.power_menu import PREFIX, PowerMenu
+from pilot.screens.verb_menu import menu_verbs
 from pilot.verbs import VERBS, Verb
 from pilot.widgets.lines import LineList
 from tests.test_danger import nodes
@@ -37,16 +38,16 @@ def text(app: App[None]) -> str:
 
 
 def test_every_power_verb_is_in_it() -> None:
-    assert {verb.id for verb in menu_verbs().values()} == {v.id for v in VERBS if v.id.startswith("power.")}
+    assert {verb.id for verb in menu_verbs(PREFIX).values()} == {v.id for v in VERBS if v.id.startswith("power.")}
 
 
-@pytest.mark.parametrize("key", menu_verbs())
+@pytest.mark.parametrize("key", menu_verbs(PREFIX))
 async def test_two_keys_choose_at_once(key: str) -> None:
     app = Choosing()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("p", key)
         await pilot.pause()
-        assert app.ids == [menu_verbs()[key].id]
+        assert app.ids == [menu_verbs(PREFIX)[key].id]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 12)])
@@ -57,7 +58,7 @@ async def test_it_says_whom_and_what_and_why_not(size: tuple[int, int]) -> None:
         await pilot.pause()
         shown = text(app)
         assert "Power: 2 nodes" in shown
-        for key, verb in menu_verbs().items():
+        for key, verb in menu_verbs(PREFIX).items():
             assert f"{key}  {verb.label}" in shown
         assert "needs owner" in shown
         await pilot.press("i", "enter")
@@ -72,7 +73,7 @@ async def test_arrows_and_enter() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("p")
         await pilot.pause()
-        verbs = list(menu_verbs().values())
+        verbs = list(menu_verbs(PREFIX).values())
         assert app.screen.query_one(LineList).cursor == 1, "the first that can be chosen"
         await pilot.press("down", "down", "up", "enter")
         await pilot.pause()
@@ -86,7 +87,7 @@ async def test_the_mouse() -> None:
         await pilot.pause()
         await pilot.click(LineList, offset=(4, 3))
         await pilot.pause()
-        assert app.ids == [list(menu_verbs().values())[3].id]
+        assert app.ids == [list(menu_verbs(PREFIX).values())[3].id]
         await pilot.press("p")
         await pilot.pause()
         await pilot.click(offset=(1, 1))
