@@ -13,12 +13,15 @@ import msgspec
 from pilot import wire
 from pilot.agent.caller import Caller
 from pilot.agent.consoles.hub import ConsoleHub
+from pilot.agent.consoles.ring import CAPACITY
 from pilot.agent.consoles.tail import Tail
+from pilot.agent.consoles.timeout import Timeout
 from pilot.agent.consoles.viewer import Mode, Viewer
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of, unknown_node
+from pilot.agent.settings import ConsoleSettings
 from pilot.agent.shares import Shares
 from pilot.errors import PilotError, RefusedError, UsageError
 from pilot.records import Node, role_covers
@@ -26,6 +29,9 @@ from pilot.selectors import resolve
 from pilot.wire import Outcome
 
 _log = logging.getLogger(__name__)
+
+LAST_WORD_SECONDS = 2.0
+"""In which somebody who is sent away from a console may read why."""
 
 
 class Attachment(msgspec.Struct, frozen=True):
@@ -39,12 +45,15 @@ class Attachment(msgspec.Struct, frozen=True):
 class Attaching:
     """Lets signers at the consoles of their own nodes, and away from those that are theirs no more."""
 
-    def __init__(self, inventory: Inventory, hub: ConsoleHub, ledger: Ledger, shares: Shares) -> None:
+    def __init__(
+        self, inventory: Inventory, hub: ConsoleHub, ledger: Ledger, shares: Shares, limits: ConsoleSettings
+    ) -> None:
         self._inventory = inventory
         self._hub = hub
         self._ledger = ledger
         self._shares = shares
-        self._attached: dict[Viewer, tuple[Caller, str]] = {}
+        self._limits = limits
+        self._attached: dict[Viewer, tuple[Caller, str, Timeout]] = {}
         self._tails: dict[Tail, tuple[Caller, str]] = {}
 
     @asynccontextmanager
@@ -67,18 +76,22 @@ class Attaching:
                 # Rights and membership may have changed while the disk took its time.
                 node = self._node(asked)
                 may_write = self._may_write(caller, asked, node, mode)
-                viewer = await self._hub.attach(node.id, caller.principal, mode, may_write)
+                viewer = await self._hub.attach(node.id, caller.principal, mode, may_write, _back(asked))
             except PilotError as error:
                 failed = Outcome(node.name, "failed", node=node.id, state=node.state, fault=fault_of(error))
                 await self._ledger.settle(entry, [failed])
                 raise
             begun = loop.time()
-            self._attached[viewer] = caller, asked.cluster
+            timeout = Timeout(viewer, self._limits, caller.role(asked.cluster) or "viewer")
+            self._attached[viewer] = caller, asked.cluster, timeout
             try:
                 note = "you write" if viewer.attached.writing else "you watch"
                 done = Outcome(node.name, "done", node=node.id, state=node.state, note=note)
-                yield Attachment(node, viewer, await self._ledger.settle(entry, [done]))
+                reply = await self._ledger.settle(entry, [done])
+                async with _patience(viewer):
+                    yield Attachment(node, viewer, reply)
             finally:
+                timeout.close()
                 viewer.close()
                 del self._attached[viewer]
                 await asyncio.shield(self._left(caller, asked, node, loop.time() - begun))
@@ -104,11 +117,13 @@ class Attaching:
 
     def recheck(self) -> None:
         """End the consoles of those who may not see them any more; who may only watch, watches."""
-        for viewer, (caller, cluster) in list(self._attached.items()):
+        for viewer, (caller, cluster, timeout) in list(self._attached.items()):
             role = caller.role(cluster)
             if role is None:
                 viewer.close(f"your key is not entitled to {cluster} any more")
-            elif not role_covers(role, "operator"):
+                continue
+            timeout.role_is(role)
+            if not role_covers(role, "operator"):
                 viewer.demote(f"your role in {cluster} is {role} now: you watch")
         for tail, (caller, cluster) in list(self._tails.items()):
             if caller.role(cluster) is None:
@@ -151,3 +166,25 @@ class Attaching:
             await self._ledger.noted(caller, "console.close", asked, node.id, {"seconds": round(seconds, 1)})
         except PilotError as error:
             _log.error("console.close of %s is not in the journal: %s", node.name, error.message)
+
+
+@asynccontextmanager
+async def _patience(viewer: Viewer) -> AsyncIterator[None]:
+    """Run the block, but not for long once the viewer is sent away: it may not read its last word."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(None) as patience:
+            viewer.when_closed(lambda: patience.reschedule(loop.time() + LAST_WORD_SECONDS))
+            try:
+                yield
+            finally:
+                viewer.when_closed(None)
+    except TimeoutError:
+        if not patience.expired():
+            raise
+
+
+def _back(asked: Asked) -> int | None:
+    """How much of what was printed before is asked for, in bytes; None for all that there is."""
+    replay = int(asked.args["replay"])
+    return None if replay >= CAPACITY else replay

@@ -163,7 +163,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         site=settings.site.name,
         airboss=airboss,
         inventory=inventory,
-        consoles=Attaching(inventory, hub, ledger, shares),
+        consoles=Attaching(inventory, hub, ledger, shares, settings.consoles),
         screens=screens,
         shares=shares,
         power=Power(inventory, provider_of, ledger, Sending(hub.type_at, (hub.tell, screens.tell))),

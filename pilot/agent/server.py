@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -19,6 +20,8 @@ from pilot.wire import MAX_CLIENT_FRAME, plain
 
 _log = logging.getLogger(__name__)
 
+FAREWELL_SECONDS = 0.5
+"""From the end of all that was granted to the end of the connection: its streams say why they end."""
 _WINDOW = 4 * MAX_CLIENT_FRAME
 """Bytes a client may send on a channel before they are handled."""
 
@@ -68,6 +71,7 @@ class Door(asyncssh.SSHServer):
         self._channels = 0
         self._login: Login | None = None
         self._grants: tuple[Grant, ...] = ()
+        self._farewell: asyncio.TimerHandle | None = None
         self.caller: Caller | None = None
 
     # --- the connection ---------------------------------------------------------------------------
@@ -95,6 +99,8 @@ class Door(asyncssh.SSHServer):
         """The connection is gone."""
         self._doors.strangers.remove(self)
         self._doors.open.discard(self)
+        if self._farewell is not None:
+            self._farewell.cancel()
         if self.caller is not None:
             _log.info("bye principal=%s from=%s", self.caller.principal, self._address)
         elif exc is not None:
@@ -114,16 +120,22 @@ class Door(asyncssh.SSHServer):
             self._conn.disconnect(asyncssh.DISC_BY_APPLICATION, reason)
 
     def recheck(self) -> bool:
-        """Close if nothing is granted any more; True if the grants have changed."""
+        """Close soon if nothing is granted any more; True if the grants have changed."""
         if self.caller is None:
             return False
         grants = self.caller.grants()
         changed = grants != self._grants
         self._grants = grants
-        if not grants:
+        if not grants and self._farewell is None:
+            loop = asyncio.get_running_loop()
+            self._farewell = loop.call_later(FAREWELL_SECONDS, self._no_more)
+        return changed
+
+    def _no_more(self) -> None:
+        self._farewell = None
+        if self.caller is not None and not self.caller.grants():
             _log.warning("cut principal=%s from=%s: entitled no more", self.caller.principal, self._address)
             self.disconnect("your key is not entitled to anything here any more")
-        return changed
 
     # --- who is it --------------------------------------------------------------------------------
 

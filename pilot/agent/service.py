@@ -211,4 +211,10 @@ async def _from_viewer(viewer: Viewer, outlet: Outlet) -> None:
         if isinstance(frame, wire.Input):
             await viewer.write(frame.data)
         elif isinstance(frame, wire.Take):
-            await viewer.take()
+            viewer.take()
+        elif isinstance(frame, wire.Join):
+            viewer.join()
+        elif isinstance(frame, wire.Release):
+            viewer.release(frame.to)
+        elif isinstance(frame, wire.Chat):
+            viewer.say(frame.text)

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from pilot.agent.consoles.keyboard import MAX_VIEWERS
+from pilot.agent.consoles.company import MAX_VIEWERS
 from pilot.agent.settings import Limits
 from pilot.errors import BusyError
 

@@ -18,23 +18,18 @@ import msgspec
 from pilot import wire
 from pilot.agent import gate
 from pilot.agent.caller import Caller
-from pilot.agent.consoles.viewer import Viewer
 from pilot.agent.service import Service
+from pilot.agent.stock_console import StockConsole
 from pilot.errors import Exit, PilotError, RefusedError, UsageError
 from pilot.records import Node
-from pilot.terminal_filter import TerminalFilter
 from pilot.verbs import VERBS, Value
 
 _log = logging.getLogger(__name__)
 
-LEAVE = b"\x1d"
-"""Ctrl+]: leaves a console, as telnet and virsh have it."""
 _MAX_COMMAND = 4096
 """Bytes of the longest command line that is read."""
 _MAX_LINE = 1000
 """Characters of the longest line that is said."""
-_SLICE = 8 * 1024
-"""Bytes of a guest's output that are filtered in one go: 10 ms at worst, and others wait as long."""
 _MAX_KEYS = 64 * 1024
 """Bytes typed that wait for the console."""
 
@@ -63,6 +58,7 @@ def _parser(power: bool) -> _Parser:
             how = command.add_mutually_exclusive_group()
             how.add_argument("--watch", action="store_const", const="watch", dest="mode", default="write")
             how.add_argument("--take", action="store_const", const="take", dest="mode")
+            how.add_argument("--join", action="store_const", const="join", dest="mode")
     if power:
         command = commands.add_parser("power", add_help=False)
         names = [verb.id.removeprefix("power.") for verb in VERBS if verb.id.startswith("power.")]
@@ -74,7 +70,8 @@ def _parser(power: bool) -> _Parser:
 
 _HELP = """\
 list [NODE…] [--cluster C] [--json]        your nodes and their state
-console NODE [--cluster C] [--watch|--take]  the serial console (ssh -t); Ctrl+] leaves
+console NODE [--cluster C] [--watch|--take|--join]
+                                            the serial console (ssh -t); Ctrl+] leaves, Ctrl+^ ? tells more
 whoami                                      who you are here, and what you may do
 help                                        this text
 """
@@ -138,15 +135,28 @@ class TextMode:
             self._task.cancel()
         self._room.set()
 
+    async def keys(self) -> bytes:
+        """Wait for keys, and take them."""
+        await self._typed.wait()
+        self._typed.clear()
+        keys = bytes(self._keys)
+        self._keys.clear()
+        return keys
+
+    async def room(self) -> None:
+        """Wait while the client does not read."""
+        await self._room.wait()
+
     # --- out -------------------------------------------------------------------------------------
 
-    def _write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
+        """Send to the client's terminal."""
         if not self._chan.is_closing():
             self._chan.write(data)
 
     def _say(self, text: str) -> None:
         data = text.encode()
-        self._write(data.replace(b"\n", b"\r\n") if self._pty else data)
+        self.write(data.replace(b"\n", b"\r\n") if self._pty else data)
 
     def _complain(self, error: PilotError) -> None:
         lines = [f"{error.title}: {error.message}", *([error.hint] if error.hint else [])]
@@ -237,59 +247,8 @@ class TextMode:
             raise UsageError("a console needs a terminal", "Use ssh -t.")
         request = self._entitle("console.open", asked.cluster, (asked.node,), {"mode": asked.mode})
         async with self._service.consoles.attached(self._caller, request) as attachment:
-            name, viewer = attachment.node.name, attachment.viewer
-            writes = "you write" if viewer.attached.writing else "you watch"
-            self._notice(f"{name}: {writes}; Ctrl+] leaves")
-            ways = {asyncio.create_task(self._type(viewer)), asyncio.create_task(self._show(viewer))}
-            try:
-                done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                for way in done:
-                    way.result()
-            finally:
-                for way in ways:
-                    way.cancel()
-                self._write(TerminalFilter().reset_sequence())
-                self._notice(f"left {name}")
+            await StockConsole(attachment.viewer, attachment.node.name, self).stay()
         return Exit.OK
-
-    async def _show(self, viewer: Viewer) -> None:
-        """Pass on what is printed, until the stream ends."""
-        past, live = TerminalFilter(answers=False), TerminalFilter(answers=viewer.attached.writing)
-        replay = viewer.attached.replay
-        async for frame in viewer:
-            if isinstance(frame, wire.Notice):
-                self._notice(frame.text)
-                live.answers = live.answers if frame.writing is None else frame.writing
-                continue
-            before, now = frame.data[:replay], frame.data[replay:]
-            replay -= len(before)
-            self._write(await filtered(past, before) + await filtered(live, now))
-            await self._room.wait()
-
-    async def _type(self, viewer: Viewer) -> None:
-        """Pass keys on, until the one that leaves."""
-        while True:
-            await self._typed.wait()
-            self._typed.clear()
-            keys = bytes(self._keys)
-            self._keys.clear()
-            before, leave, _ = keys.partition(LEAVE)
-            if before:
-                await viewer.write(before)
-            if leave:
-                return
-
-    def _notice(self, text: str) -> None:
-        self._write(f"\r\n\x1b[2m[pilot: {wire.plain(text)}]\x1b[0m\r\n".encode())
-
-
-async def filtered(terminal: TerminalFilter, data: bytes) -> bytes:
-    """What may be printed of the data; others run in between, however much it is."""
-    parts = []
-    for start in range(0, len(data), _SLICE):
-        parts.append(terminal.feed(data[start : start + _SLICE]))
-        await asyncio.sleep(0)
-    return b"".join(parts)
 
 
 def _row(node: Node) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pilot.agent.stock_ssh import filtered
+from pilot.agent.stock_console import filtered
 from pilot.terminal_filter import TerminalFilter
 
 

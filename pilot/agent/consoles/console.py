@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Literal
 
 from pilot.agent.consoles import markers
+from pilot.agent.consoles.company import Company, names
 from pilot.agent.consoles.holder import Holder, Open
 from pilot.agent.consoles.keyboard import Keyboard
 from pilot.agent.consoles.ring import Ring
@@ -48,11 +49,12 @@ class Console:
             open_console: opens its console.
             name: what it is called now.
             clock: seconds since the epoch.
-            presence: told who types and how many others are attached.
+            presence: told who types (several with commas) and how many others are attached.
             chance: for jitter.
         """
         self.ring = Ring()
-        self.keyboard = Keyboard(presence)
+        self.company = Company(clock, presence)
+        self.keyboard = Keyboard(self.company)
         self.tails = Tails()
         self._id = node_id
         self._name = name
@@ -85,13 +87,12 @@ class Console:
 
         The console stays held, so that the new owners miss nothing.
         """
-        for viewer in self.keyboard.dismiss():
+        for viewer in self.company.dismiss():
             viewer.close(text)
         self.tails.close(text)
         self._typist.forget()
         self.ring = Ring()
         self._shared = -1, -1, Output(b"")
-        self.keyboard.announce_presence()
         if self._runs:
             self._mark("the console is kept from here on", "host", markers.aside)
 
@@ -114,13 +115,20 @@ class Console:
         finally:
             self._complete = False
 
-    def attach(self, principal: str, mode: Mode, may_write: bool) -> Viewer:
+    def attach(self, principal: str, mode: Mode, may_write: bool, back: int | None) -> Viewer:
         """A new viewer. Raises BusyError if there are too many."""
-        viewer = Viewer(self, principal, mode != "watch", may_write)
-        self.keyboard.join(viewer, mode)
-        name = plain(self._name())
+        viewer = Viewer(self, principal, mode != "watch", may_write, back)
+        self.keyboard.enter(viewer, mode)
+        writers = self.keyboard.writers
         viewer.attached = Attached(
-            self._id, name, viewer.writing, viewer.replay, self.keyboard.writer_name, self.keyboard.watchers
+            self._id,
+            plain(self._name()),
+            viewer.writing,
+            viewer.replay,
+            names(writers),
+            len(self.company.viewers) - len(writers),
+            viewer.start,
+            self.ring.start,
         )
         if (situation := self.situation()) is not None:
             viewer.tell(situation)
@@ -145,7 +153,7 @@ class Console:
             self._starting.cancel()
         if self._change is not None:
             self._change.cancel()
-        for viewer in self.keyboard.dismiss():
+        for viewer in self.company.dismiss():
             viewer.finish(text)
         self.tails.finish(text)
         self._trouble.clear()
@@ -161,7 +169,10 @@ class Console:
         if not self._typist.connected:
             why = "has just lost its console" if self._trouble.is_lost else "does not run"
             return self._trouble.told or f"{plain(self._name())} {why}: there is nothing to type at"
-        return self._typist.type(data)
+        if why := self._typist.type(data):
+            return why
+        self.company.typed(viewer)
+        return ""
 
     def type(self, data: bytes) -> str:
         """Type for nobody who is attached; why that has no effect, or nothing."""
@@ -171,23 +182,11 @@ class Console:
 
     def tell(self, notice: Notice) -> None:
         """A notice to all who are attached."""
-        self.keyboard.tell(notice)
+        self.company.tell(notice)
 
     async def room(self) -> None:
         """Wait while the guest has much to take of what was typed."""
         await self._typist.room()
-
-    def take(self, viewer: Viewer) -> str:
-        """Give a viewer the keyboard; why not, or nothing."""
-        return self.keyboard.take(viewer)
-
-    def left(self, viewer: Viewer) -> None:
-        """A viewer is gone."""
-        self.keyboard.leave(viewer)
-
-    def demoted(self, viewer: Viewer, text: str) -> None:
-        """A viewer must not type any more."""
-        self.keyboard.demote(viewer, text)
 
     def chunk(self, offset: int, limit: int) -> Output:
         """What was printed from an offset on; viewers that keep pace share one frame."""
@@ -214,7 +213,7 @@ class Console:
     def printed(self, data: bytes) -> None:
         """The guest printed something."""
         self.ring.append(data)
-        for viewer in self.keyboard.viewers:
+        for viewer in self.company.viewers:
             viewer.wake()
         self.tails.wake()
 
@@ -312,14 +311,14 @@ class Console:
             self._consider()
 
     def _tell(self, notice: Notice) -> None:
-        self.keyboard.tell(notice)
+        self.company.tell(notice)
         self.tails.tell(notice)
 
     def _mark(self, text: str, what: Literal["power", "host"], form: Callable[..., bytes]) -> None:
         line = markers.words(self._name(), text, self._clock())
         self.printed(form(self.ring.state(), line))
-        self.keyboard.tell(Notice(what, f"{plain(self._name())}: {text}"))
+        self.company.tell(Notice(what, f"{plain(self._name())}: {text}"))
 
     def _not_typed(self, why: str) -> None:
-        if self.keyboard.writer is not None:
-            self.keyboard.writer.tell(Notice("writer", why))
+        for writer in self.keyboard.writers:
+            writer.tell(Notice("writer", why))

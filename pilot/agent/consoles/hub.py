@@ -102,7 +102,9 @@ class ConsoleHub:
         except Exception:
             _log.exception("the console of %s cannot be held", node_id)
 
-    async def attach(self, node_id: str, principal: str, mode: Mode, may_write: bool) -> Viewer:
+    async def attach(
+        self, node_id: str, principal: str, mode: Mode, may_write: bool, back: int | None = None
+    ) -> Viewer:
         """Attach to a node's console, also of a node that is off.
 
         Nothing is awaited in here: it is attached at once, or not at all. Use the viewer as a context
@@ -112,8 +114,9 @@ class ConsoleHub:
             node_id: the node's UUID.
             principal: who attaches; others are told.
             mode: `write` types if nobody else does and gets the keyboard when it is free, `watch` does
-                not ask for it, `take` takes it from who has it.
+                not ask for it, `take` takes it from all who type, `join` types beside them.
             may_write: whether the role allows to type; without it every mode is `watch`.
+            back: how many bytes before the newest to begin at, about; None for all that is kept.
 
         Raises:
             BackendError: the node has no serial console.
@@ -127,7 +130,7 @@ class ConsoleHub:
             raise BackendError(
                 f"{plain(node.name)} has no serial console", "Add a <serial> device to its definition."
             )
-        return self._console(node_id).attach(principal, mode, may_write)
+        return self._console(node_id).attach(principal, mode, may_write, back)
 
     def tail(self, node_id: str) -> Tail:
         """Glance at a node's console without being attached to it; close the tail in the end.

@@ -10,7 +10,7 @@ import pytest
 
 from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.consoles.viewer import Viewer
-from pilot.wire import Notice, Output
+from pilot.wire import Notice, Output, Presence
 from tests.agent.consoles.lines import Lines
 from tests.support.waiting import until
 
@@ -22,12 +22,15 @@ class Reader:
         self.viewer = viewer
         self.output = bytearray()
         self.notices: list[Notice] = []
+        self.presences: list[Presence] = []
         self.task = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         async for frame in self.viewer:
             if isinstance(frame, Output):
                 self.output += frame.data
+            elif isinstance(frame, Presence):
+                self.presences.append(frame)
             else:
                 self.notices.append(frame)
 
@@ -43,6 +46,17 @@ class Reader:
             return hits[0] if hits else None
 
         return await until(found, 10, f"{text!r} in {self.notices}")
+
+    async def company(self, *people: str) -> Presence:
+        """Await that these are said to be here: names, with a `!` behind those who type."""
+
+        def found() -> bool:
+            return bool(self.presences) and people == tuple(
+                f"{one.principal}{'!' * one.writing}" for one in self.presences[-1].people
+            )
+
+        await until(found, 20, f"{people} in {self.presences[-3:]}")
+        return self.presences[-1]
 
 
 @pytest.fixture

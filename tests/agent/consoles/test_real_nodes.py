@@ -138,7 +138,7 @@ async def test_from_the_first_byte_to_a_second_viewer_a_takeover_and_another_sta
     bob = reader(await hub.attach(node_id, "bob", "watch", may_write=True))
     await until(lambda: bob.output == ann.output, 10, "the second viewer sees the same bytes")
     assert screen.show(bytes(bob.output)) == screen.show(bytes(ann.output))
-    await bob.viewer.take()
+    bob.viewer.take()
     await ann.told("bob has taken the keyboard", "taken")
     await bob.viewer.write(b":q!\r")
     await until_quiet(bob)

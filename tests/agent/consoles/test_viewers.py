@@ -11,11 +11,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from pilot.agent.consoles import keyboard, typist
+from pilot.agent.consoles import company, typist
 from pilot.agent.consoles import viewer as viewer_module
 from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.consoles.typist import MAX_PENDING
-from pilot.agent.consoles.viewer import Viewer
+from pilot.agent.consoles.viewer import Frame, Viewer
 from pilot.errors import BusyError
 from pilot.wire import MAX_CONSOLE_CHUNK, Notice, Output
 from tests.agent.consoles.conftest import Reader
@@ -55,7 +55,7 @@ async def test_the_first_writer_types_and_the_others_watch(
     assert await machine.typed(3) == b"ls\r"
     await bob.told("ann types here; take the keyboard to type yourself", "writer")
     await eve.told("your role lets you watch this console", "writer")
-    await eve.viewer.take()
+    eve.viewer.take()
     await bob.viewer.write(b"rm")
     await machine.print(b"file\r\n")
     await bob.sees("file")
@@ -73,7 +73,7 @@ async def test_a_takeover_is_announced_by_name(
     assert loss.writing is False
     await eve.told("bob has taken the keyboard from ann")
     await ann.viewer.write(b"x")
-    await ann.viewer.take()
+    ann.viewer.take()
     gain = await ann.told("the keyboard is yours now", "writer")
     assert gain.writing is True
     assert (await bob.told("ann has taken the keyboard", "taken")).writing is False
@@ -96,7 +96,7 @@ async def test_the_keyboard_of_one_who_leaves_goes_to_who_asked_for_it(
     await eve.told("bob watches now; the keyboard is free", "writer")
     await eve.viewer.write(b"x")
     await eve.told("the keyboard is free: take it to type")
-    await eve.viewer.take()
+    eve.viewer.take()
     await eve.viewer.write(b"z")
     assert await machine.typed(1) == b"z"
     bob.viewer.close("your key is revoked")
@@ -111,7 +111,7 @@ async def test_the_keyboard_of_one_who_leaves_goes_to_who_asked_for_it(
 async def test_too_many_viewers_are_refused(
     hub: ConsoleHub, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keyboard, "MAX_VIEWERS", 2)
+    monkeypatch.setattr(company, "MAX_VIEWERS", 2)
     for name in ("ann", "bob"):
         await hub.attach("a", name, "write", may_write=True)
     with pytest.raises(BusyError):
@@ -191,12 +191,12 @@ async def test_notices_of_one_who_does_not_read_are_bounded_and_keep_who_writes(
     assert thief.writing
 
 
-def _output(frames: list[Output | Notice]) -> bytes:
+def _output(frames: list[Frame]) -> bytes:
     return b"".join(frame.data for frame in frames if isinstance(frame, Output))
 
 
 async def test_one_principal_cannot_keep_the_others_out(hub: ConsoleHub, machine: Machine) -> None:
-    mine = [await hub.attach("a", "ann", "watch", may_write=False) for _ in range(keyboard.MAX_OF_ONE)]
+    mine = [await hub.attach("a", "ann", "watch", may_write=False) for _ in range(company.MAX_OF_ONE)]
     with pytest.raises(BusyError, match="ann is attached to this console 16 times already"):
         await hub.attach("a", "ann", "watch", may_write=False)
     await hub.attach("a", "bob", "write", may_write=True)
@@ -234,7 +234,7 @@ async def test_a_node_that_moves_takes_nothing_of_its_console_along(
     assert eve.notices[-1] == Notice("closed", "compute-a is not of vc1 any more", final=True)
     assert presence["a"] == ("", 0)
     await ann.viewer.write(b"not typed")
-    await ann.viewer.take()
+    ann.viewer.take()
     bob = reader(await hub.attach("a", "bob", "write", may_write=True))
     assert bob.viewer.attached.writer == "bob"
     await bob.viewer.write(b"typed")

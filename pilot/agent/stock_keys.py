@@ -1,0 +1,104 @@
+"""What stock ssh's keys mean at a console: nearly all are the guest's; two control characters are airboss's.
+
+`Ctrl+]` leaves at once. `Ctrl+^`, which terminal servers use as well, makes a command of the next key.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from pilot.wire import MAX_CHAT, plain
+
+LEAVE = 0x1D
+PREFIX = 0x1E
+
+HELP = (
+    "Ctrl+^ and then: w who is here, t take the keyboard, j join: type too, r release the keyboard,"
+    " s say a line, Ctrl+^ or Ctrl+] to the guest; Ctrl+] leaves"
+)
+
+What = Literal["type", "echo", "leave", "who", "take", "join", "release", "say", "help"]
+
+_COMMANDS: dict[int, What] = {
+    ord("w"): "who",
+    ord("t"): "take",
+    ord("j"): "join",
+    ord("r"): "release",
+    ord("?"): "help",
+}
+_ENTER = (0x0D, 0x0A)
+_ERASE = (0x08, 0x7F)
+_CANCEL = (0x03, 0x1B)
+
+
+class Meant(NamedTuple):
+    """What is to be done."""
+
+    what: What
+    data: bytes = b""
+    """For the guest (`type`) or the user's own terminal (`echo`)."""
+    text: str = ""
+    """What is said (`say`)."""
+
+
+class Keys:
+    """Tells keys and commands apart, however the keys were cut into packets."""
+
+    def __init__(self) -> None:
+        self._prefixed = False
+        self._line: str | None = None
+        """What is being written to the others; None while keys are the guest's."""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, keys: bytes) -> Iterator[Meant]:
+        """What these keys mean, in order. Nothing is after `leave`."""
+        to_guest = bytearray()
+        for key in keys:
+            if self._line is None and not self._prefixed and key not in (LEAVE, PREFIX):
+                to_guest.append(key)
+                continue
+            if to_guest:
+                yield Meant("type", bytes(to_guest))
+                to_guest.clear()
+            if self._prefixed:
+                yield self._command(key)
+            elif key == LEAVE:
+                yield Meant("leave")
+                return
+            elif self._line is None:
+                self._prefixed = True
+            elif (meant := self._write(key)) is not None:
+                yield meant
+        if to_guest:
+            yield Meant("type", bytes(to_guest))
+
+    def _command(self, key: int) -> Meant:
+        self._prefixed = False
+        if key in (PREFIX, LEAVE):
+            return Meant("type", bytes([key]))
+        if key == ord("s"):
+            self._line = ""
+            self._decoder.reset()
+            return Meant("echo", b"\r\n\x1b[2msay: ")
+        return Meant(_COMMANDS.get(key, "help"))
+
+    def _write(self, key: int) -> Meant | None:
+        """A key of a line to the others."""
+        assert self._line is not None
+        if key in _ENTER or key in _CANCEL:
+            line, self._line = self._line, None
+            if key in _ENTER and line:
+                return Meant("say", b"\x1b[0m\r\n", line)
+            return Meant("echo", b"\x1b[0m\r\n")
+        if key in _ERASE:
+            if not self._line:
+                return None
+            self._line = self._line[:-1]
+            return Meant("echo", b"\b \b")
+        text = self._decoder.decode(bytes([key]))
+        if not text.isprintable() or not text or len(self._line) >= MAX_CHAT:
+            return None
+        self._line += text
+        return Meant("echo", plain(text).encode())
