@@ -25,6 +25,7 @@ COMMANDS = (
     Command("login", "login", "make a site known: pin its host key, see who you are there and what you may"),
     Command("nodes", "nodes", "the nodes of your clusters and their state"),
     Command("power", "power", "turn nodes on and off, reset, pause, install"),
+    Command("send", "send", "send nodes a serial break, magic SysRq, an NMI, Ctrl+Alt+Del or keys"),
     Command("console", "console", "a node's serial console in this terminal (Ctrl+] leaves)"),
     Command("watch", "watch", "every change of your nodes, as it happens"),
     Command("journal", "journal", "what was asked of your nodes, by whom, and what came of it"),

@@ -1,10 +1,13 @@
-"""`pilot power`: every power verb of pilot.verbs, on many nodes in one signed message."""
+"""`pilot power`: every power verb of pilot.verbs, on many nodes in one signed message.
+
+Other verbs that act on nodes are asked in the same way: see pilot.commands.send.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pilot.cli import common_options
@@ -26,15 +29,20 @@ _NODES = "names, MACs, UUIDs, ranges like compute-0-[0-9], globs, or @all"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes: a verb, and what that verb takes."""
+    add_verbs(parser, "power.", lambda verb: verb.label)
+
+
+def add_verbs(parser: argparse.ArgumentParser, family: str, name: Callable[[Verb], str]) -> None:
+    """A command's verbs: those whose ids begin so, by the names that are typed for them."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in VERBS:
-        if not verb.id.startswith("power."):
+        if not verb.id.startswith(family):
             continue
         description = verb.help[:1].upper() + verb.help[1:] + "."
         sub = verbs.add_parser(
-            verb.label, help=verb.help, description=description, parents=[common_options()]
+            name(verb), help=verb.help, description=description, parents=[common_options()]
         )
-        sub.set_defaults(power=verb)
+        sub.set_defaults(acts=verb)
         sub.add_argument("targets", nargs="+", metavar="NODE", help=_NODES)
         for argument in verb.args:
             sub.add_argument(
@@ -62,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do the verb."""
-    verb: Verb = args.power
+    verb: Verb = args.acts
     given: dict[str, Value] = {a.name: getattr(args, f"arg_{a.name}") for a in verb.args}
     verb.arguments(given)
     power = Power(Context(args), verb, given)
@@ -74,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Power:
-    """One power verb on its way."""
+    """One verb that acts on nodes, on its way."""
 
     def __init__(self, context: Context, verb: Verb, given: dict[str, Value]) -> None:
         self._context = context
