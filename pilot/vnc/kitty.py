@@ -47,6 +47,8 @@ class KittyTiles:
         """With each frame that has graphics, the terminal is asked to say so when it has them."""
         self.behind = False
         """There is more to send than was in the last frame: draw again once the terminal has that."""
+        self.awaited: int | None = None
+        """The id that the terminal is to answer for after the last frame; None if it is not asked."""
         self._new_ids = ids
         self._ids: list[int] = []
         self._live: set[int] = set()
@@ -154,6 +156,7 @@ class KittyTiles:
                 tile.sent = look
                 chosen.append((tile, pixels))
         self.behind = bool(self._due)
+        self.awaited = chosen[-1][0].id if chosen and self.asks else None
         commands = []
         for number, (tile, pixels) in enumerate(chosen, 1):
             self._live.add(tile.id)

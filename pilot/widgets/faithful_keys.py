@@ -12,6 +12,9 @@ from textual import events
 from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
 from textual.keys import _character_to_key
+from textual.message import Message
+
+from pilot.widgets.terminal_answers import AnswerFilter, TerminalAnswered
 
 _ESC = "\x1b"
 _BEGINS_SEQUENCE = frozenset("[OPX]^_")
@@ -22,6 +25,21 @@ _NAMES = {"\r": "enter", "\t": "tab", "\x7f": "backspace", " ": "space"}
 
 class FaithfulParser(XTermParser):
     """Textual's parser, with `alt+KEY` for every key right behind an ESC; `character` is that key's."""
+
+    def __init__(self, debug: bool = False) -> None:
+        super().__init__(debug)
+        self._answers = AnswerFilter()
+
+    def feed(self, data: str) -> Iterable[Message]:
+        """Keys and the like; what the terminal answers is no key."""
+        if not data:
+            yield from super().feed(data)
+            return
+        for piece in self._answers.split(data):
+            if isinstance(piece, TerminalAnswered):
+                yield piece
+            else:
+                yield from super().feed(piece)
 
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
         if len(sequence) == 2 and sequence[0] == _ESC and sequence[1] not in _BEGINS_SEQUENCE:
