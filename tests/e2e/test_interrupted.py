@@ -14,7 +14,9 @@ from typing import Any
 import libvirt
 import pytest
 
+from pilot.agent.journal_read import Filter
 from pilot.errors import PilotError
+from pilot.journal import Record
 from pilot.link.link import Link
 from tests.e2e.conftest import MakeSite, Site
 from tests.e2e.test_flight import act, nodes_of, read, wait_state
@@ -61,19 +63,31 @@ async def journal(site: Site, *words: str) -> list[dict[str, Any]]:
 
 
 async def begun(site: Site, verb: str) -> None:
+    """Await that it was asked for; what follows in a test comes while it is under way."""
+
     async def intended() -> bool:
-        return any(record["verb"] == verb for record in await journal(site, "--open"))
+        return any(record.verb == verb for record in await site.airboss.journal(Filter(open=True)))
 
     await until(intended, 10, f"{verb} is in the journal")
+
+
+async def settled(site: Site) -> None:
+    """Await that every request has its outcome."""
+
+    async def none_open() -> bool:
+        return await site.airboss.journal(Filter(open=True)) == []
+
+    await until(none_open, 10, "its outcome is in the journal")
 
 
 async def looked(site: Site) -> list[dict[str, Any]]:
     """What recovery found, once it has."""
 
-    async def found() -> list[dict[str, Any]]:
-        return await journal(site, "--verb", "airboss.recover")
+    async def found() -> list[Record]:
+        return await site.airboss.journal(Filter(verb="airboss.recover"))
 
-    return await until(found, 20, "recovery has looked")
+    await until(found, 20, "recovery has looked")
+    return await journal(site, "--verb", "airboss.recover")
 
 
 async def _moment(then: float) -> None:
@@ -148,11 +162,7 @@ async def test_closing_the_channel_cancels_and_frees_the_node(site: Site) -> Non
         await begun(site, "power.shutdown")
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-
-        async def settled() -> bool:
-            return await journal(site, "--open") == []
-
-        await until(settled, 10, "its outcome is in the journal")
+        await settled(site)
         (paused,) = await act(link, "pause", "compute-0-0")
         assert paused.result == "done", paused
         await second.close()
@@ -175,17 +185,13 @@ async def test_nothing_more_comes_of_a_shutdown_whose_signer_was_removed(site: S
     async with await known(site) as link:
         await act(link, "on", "compute-0-0")
         console = await read(link, "compute-0-0")  # before its system listens to the power button
-        waiting = asyncio.create_task(act(link, "shutdown", "compute-0-0", grace=4.0, then="off"))
+        waiting = asyncio.create_task(act(link, "shutdown", "compute-0-0", grace=20.0, then="off"))
         await begun(site, "power.shutdown")
         await site.airboss.admin("key", "remove", "vc1", site.ada.fingerprint)
         with pytest.raises(PilotError):
             await waiting
         await console.close()
-
-    async def settled() -> bool:
-        return await journal(site, "--open") == []
-
-    await until(settled, 10, "its outcome is in the journal")
+    await settled(site)
     outcome = (await journal(site, "--verb", "power.shutdown"))[-1]
     (item,) = outcome["result"]
     assert item["result"] == "unknown"

@@ -9,6 +9,7 @@ from textual import events
 from pilot import wire
 from pilot.app_config import AppConfig
 from pilot.client_config import Site
+from pilot.screens.console import TWICE_SECONDS
 from pilot.screens.power_menu import PowerMenu
 from pilot.widgets.confirm import ConfirmScreen
 from tests.client.stand_in import node
@@ -29,6 +30,7 @@ async def test_all_keys_but_one_are_the_guest_s(tmp_path: Path) -> None:
         assert app.pane.typing
         await app.write("w")
         await app.typed(b"w")
+        app.cockpit.monotonic = lambda: 100.0  # twice in a row, however long this machine takes
         await app.release("ctrl+right_square_bracket")
         await app.typed(b"w\x1d")
         assert app.pane.typing, "twice is for the guest, and one types on"
@@ -40,8 +42,18 @@ async def test_another_key_can_release(tmp_path: Path) -> None:
         await app.sees("Ctrl+T leaves")
         await app.press("ctrl+right_square_bracket")
         await app.typed(b"\x1d")
+        now = 100.0
+        app.cockpit.monotonic = lambda: now
         await app.press("ctrl+t")
         await until(lambda: not app.pane.typing, what="released")
+        now += TWICE_SECONDS + 0.1
+        await app.press("ctrl+t")
+        assert not app.pane.typing, "too late for twice in a row"
+        await app.press("enter")
+        await until(lambda: app.pane.typing, what="typing again")
+        await app.press("ctrl+t")
+        await until(lambda: not app.pane.typing, what="released again")
+        now += TWICE_SECONDS - 0.1
         await app.press("ctrl+t")
         await app.typed(b"\x1d\x14")
 

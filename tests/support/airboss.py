@@ -17,10 +17,12 @@ from keys import sshsig
 from keys.identity import identities
 from keys.signers import SignerLine
 from pilot.agent.database import Database
+from pilot.agent.journal_read import Filter, read
 from pilot.agent.registry_edit import Actor, Editor
 from pilot.agent.settings import load_settings
 from pilot.client_config import Site
 from pilot.errors import IdentityError
+from pilot.journal import Record
 from pilot.link.link import Link
 from pilot.link.trust import KnownHosts, accept_first_use
 from pilot.records import Role
@@ -96,9 +98,8 @@ class Airboss:
         lines += [f'[[host]]\nname = "{name}"\nuri = "{uri}"' for name, uri in hosts.items()]
         self.config.write_text("\n".join([*lines, extra, ""]))
         self.state.mkdir(mode=0o700, exist_ok=True)
-        self.editor = Editor(
-            Database.open(load_settings(self.config).database_url), Actor("tests", os.getuid())
-        )
+        self._database = Database.open(load_settings(self.config).database_url)
+        self.editor = Editor(self._database, Actor("tests", os.getuid()))
         """What the admin commands that change entitlements work with; quicker than a process for each."""
 
     async def start(self) -> None:
@@ -152,6 +153,10 @@ class Airboss:
         assert (process.returncode != 0) == fails, (words, process.returncode, out, err)
         return out.decode()
 
+    async def journal(self, wanted: Filter) -> list[Record]:
+        """What `pilot-agent journal show` reads, while something goes on that would not wait for that."""
+        return await asyncio.to_thread(read, self._database, wanted)
+
     async def person(self, name: str, cluster: str = "", role: Role = "owner") -> Person:
         """Somebody new, entitled in a cluster if one is named."""
         person = Person(self.folder, name, self)
@@ -174,4 +179,4 @@ class Airboss:
             await link.close()
             return True
 
-        await until(known, 2, f"airboss knows {person.name}")
+        await until(known, 10, f"airboss knows {person.name}")
