@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import cast
 
 import msgspec
@@ -24,7 +24,7 @@ from pilot.agent.outcomes import fault_of, unknown_node
 from pilot.agent.settings import ConsoleSettings
 from pilot.agent.shares import Shares
 from pilot.errors import PilotError, RefusedError, UsageError
-from pilot.records import Node, role_covers
+from pilot.records import Node, Role, role_covers
 from pilot.selectors import resolve
 from pilot.wire import Outcome
 
@@ -71,6 +71,7 @@ class Attaching:
         self._may_write(caller, asked, node, mode)
         loop = asyncio.get_running_loop()
         with self._shares.take("console", caller.holder, node.id):
+            await self._hub.recall(node.id)
             entry = await self._ledger.intend(caller, asked, [node.id])
             try:
                 # Rights and membership may have changed while the disk took its time.
@@ -96,8 +97,8 @@ class Attaching:
                 del self._attached[viewer]
                 await asyncio.shield(self._left(caller, asked, node, loop.time() - begun))
 
-    @contextmanager
-    def tailed(self, caller: Caller, asked: Asked) -> Iterator[Tail]:
+    @asynccontextmanager
+    async def tailed(self, caller: Caller, asked: Asked) -> AsyncIterator[Tail]:
         """Glance at the console that is asked for while the block runs. Nothing of it is journaled.
 
         Raises:
@@ -105,8 +106,10 @@ class Attaching:
             RefusedError: it is not the signer's.
             BusyError: there are too many tails.
         """
-        node = self._one(asked)
         with self._shares.take("tail", caller.holder):
+            await self._hub.recall(self._one(asked).id)
+            node = self._one(asked)
+            self._role(caller, asked)
             tail = self._hub.tail(node.id)
             self._tails[tail] = caller, asked.cluster
             try:
@@ -148,12 +151,16 @@ class Attaching:
             )
         return node
 
-    def _may_write(self, caller: Caller, asked: Asked, node: Node, mode: Mode) -> bool:
+    def _role(self, caller: Caller, asked: Asked) -> Role:
         role = caller.role(asked.cluster)
         if role is None:
             raise RefusedError(
                 f"your key is not entitled to {asked.cluster} any more", "Ask the site's admin."
             )
+        return role
+
+    def _may_write(self, caller: Caller, asked: Asked, node: Node, mode: Mode) -> bool:
+        role = self._role(caller, asked)
         may_write = role_covers(role, "operator")
         if mode == "take" and not may_write:
             raise RefusedError(

@@ -21,7 +21,9 @@ import asyncssh
 from keys import hostkey, sshsig
 from pilot import __version__
 from pilot.agent.attaching import Attaching
+from pilot.agent.console_log import ConsoleLogStreams
 from pilot.agent.consoles.hub import ConsoleHub
+from pilot.agent.consoles.logs import ConsoleLogs
 from pilot.agent.database import Database
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
@@ -149,7 +151,12 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         node = inventory.node(node_id)
         return node.name if node is not None else node_id
 
-    hub = ConsoleHub(provider_or_refuse, clock, name_of, inventory.presence)
+    logs = await ConsoleLogs.open(
+        settings.console_logs, settings.console_log, clock, lambda: inventory.records.keys()
+    )
+    if logs is not None:
+        stack.push_async_callback(logs.close)
+    hub = ConsoleHub(provider_or_refuse, clock, name_of, inventory.presence, logs=logs)
     stack.push_async_callback(hub.stop)
     recovery = Recovery(database, provider, journal, clock)
     stack.push_async_callback(recovery.stop)
@@ -164,6 +171,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         airboss=airboss,
         inventory=inventory,
         consoles=Attaching(inventory, hub, ledger, shares, settings.consoles),
+        logs=ConsoleLogStreams(inventory, hub, shares, added),
         screens=screens,
         shares=shares,
         power=Power(inventory, provider_of, ledger, Sending(hub.type_at, (hub.tell, screens.tell))),

@@ -12,6 +12,7 @@ from pilot import wire
 from pilot.agent import gate, watching
 from pilot.agent.attaching import Attaching
 from pilot.agent.caller import Caller
+from pilot.agent.console_log import ConsoleLogStreams
 from pilot.agent.consoles.viewer import Viewer
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
@@ -60,6 +61,7 @@ class Service:
         inventory: Inventory,
         consoles: Attaching,
         screens: Screens,
+        logs: ConsoleLogStreams,
         shares: Shares,
         power: Power,
         ledger: Ledger,
@@ -72,6 +74,7 @@ class Service:
         self.inventory = inventory
         self.consoles = consoles
         self._screens = screens
+        self._logs = logs
         self._shares = shares
         self._power = power
         self._ledger = ledger
@@ -126,6 +129,8 @@ class Service:
             await self._screens.serve(caller, asked, outlet)
         elif asked.verb.id == "console.tail":
             await self._tail(caller, asked, outlet)
+        elif asked.verb.id == "console.log":
+            await self._logs.stream(caller, asked, outlet)
         elif asked.verb.id == "journal.read":
             await self._journal(caller, asked, outlet)
         else:
@@ -192,7 +197,7 @@ class Service:
                 reading.cancel()
 
     async def _tail(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
-        with self.consoles.tailed(caller, asked) as tail:
+        async with self.consoles.tailed(caller, asked) as tail:
             outlet.tell(wire.Reply())
             async for frame in tail:
                 await outlet.send(frame)
@@ -200,6 +205,7 @@ class Service:
     def recheck(self) -> None:
         """Rights have changed: consoles that are nobody's right any more end, watchers begin anew."""
         self._journals.recheck()
+        self._logs.recheck()
         self.consoles.recheck()
         self._screens.recheck()
         self.inventory.resync()

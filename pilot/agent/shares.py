@@ -17,7 +17,7 @@ from pilot.agent.settings import Limits
 from pilot.errors import BusyError
 
 K = TypeVar("K")
-Kind = Literal["act", "watch", "console", "tail", "screen", "screens"]
+Kind = Literal["act", "watch", "console", "tail", "log", "screen", "screens"]
 
 SCREEN_VIEWERS = 24
 """Viewers of one screen: QEMU takes 32 VNC clients, and some may come to it by other ways."""
@@ -35,9 +35,9 @@ class Bound(msgspec.Struct, frozen=True):
 class Shares:
     """Counts what is held now. Used from the event loop.
 
-    Kinds: `act`, verbs at work; `watch`, `watch` streams; `tail`, `console.tail` streams; `console`, viewers
-    of one console, and `screen`, of one screen, counted for each place (the node's id) by themselves;
-    `screens`, viewers of all screens together.
+    Kinds: `act`, verbs at work; `watch`, `watch` streams; `tail`, `console.tail` streams; `log`,
+    `console.log` streams; `console`, viewers of one console, and `screen`, of one screen, counted for each
+    place (the node's id) by themselves; `screens`, viewers of all screens together.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -45,6 +45,7 @@ class Shares:
             "act": Bound(limits.requests, limits.requests_per_key, "verbs at work"),
             "watch": Bound(limits.watchers, limits.watchers_per_key, "watchers attached"),
             "tail": Bound(limits.tails, limits.tails_per_key, "tails of consoles"),
+            "log": Bound(limits.logs, limits.logs_per_key, "readers of consoles' logs"),
             "console": Bound(MAX_VIEWERS, limits.viewers_per_key, "viewers attached to this console"),
             "screen": Bound(SCREEN_VIEWERS, limits.viewers_per_key, "viewers of this screen"),
             "screens": Bound(limits.screens, limits.screens_per_key, "screens open"),

@@ -11,6 +11,9 @@ from pilot.agent.consoles import markers
 from pilot.agent.consoles.company import Company, names
 from pilot.agent.consoles.holder import Holder, Open
 from pilot.agent.consoles.keyboard import Keyboard
+from pilot.agent.consoles.log import ConsoleLog
+from pilot.agent.consoles.log_files import BOOT, MARK, OUTPUT
+from pilot.agent.consoles.recall import Recall
 from pilot.agent.consoles.ring import Ring
 from pilot.agent.consoles.tail import Tails
 from pilot.agent.consoles.trouble import Trouble
@@ -41,6 +44,8 @@ class Console:
         clock: Callable[[], float],
         presence: Callable[[str, int], None],
         chance: random.Random,
+        log: ConsoleLog | None = None,
+        absent_since: float = 0.0,
     ) -> None:
         """Nothing is known of the node yet.
 
@@ -51,8 +56,14 @@ class Console:
             clock: seconds since the epoch.
             presence: told who types (several with commas) and how many others are attached.
             chance: for jitter.
+            log: what keeps on the disk what is printed, if anything does.
+            absent_since: when airboss was there last before this time, if the log goes back so far.
         """
-        self.ring = Ring()
+        self.log = log
+        self.ring = Ring(start=log.end if log is not None else 0)
+        self.recall = Recall(self, log)
+        """Await it before somebody is shown the ring: what was printed before airboss began is put there."""
+        self._absent_since = absent_since
         self.company = Company(clock, presence)
         self.keyboard = Keyboard(self.company)
         self.tails = Tails()
@@ -78,11 +89,13 @@ class Console:
 
     def node_changed(self, node: Node) -> None:
         """The inventory has a newer record of the node."""
+        if self.log is not None and not self.log.belongs(node.cluster):
+            self.begin_anew(f"{plain(self._name())} has new owners", node.cluster)
         self._node = node
         if self._change is None:
             self._consider()
 
-    def begin_anew(self, text: str) -> None:
+    def begin_anew(self, text: str, cluster: str) -> None:
         """Others own the node now: those who are attached must go, and nothing from before is kept.
 
         The console stays held, so that the new owners miss nothing.
@@ -91,7 +104,10 @@ class Console:
             viewer.close(text)
         self.tails.close(text)
         self._typist.forget()
+        self.recall.stop()
         self.ring = Ring()
+        if self.log is not None:
+            self.log.begin_anew(cluster)
         self._shared = -1, -1, Output(b"")
         if self._runs:
             self._mark("the console is kept from here on", "host", markers.aside)
@@ -128,12 +144,18 @@ class Console:
             names(writers),
             len(self.company.viewers) - len(writers),
             viewer.start,
-            self.ring.start,
+            self.oldest,
         )
         if (situation := self.situation()) is not None:
             viewer.tell(situation)
         self._holder.nudge()
         return viewer
+
+    @property
+    def oldest(self) -> int:
+        """Offset of the oldest byte that is kept, in the log or in the ring."""
+        start = self.ring.start
+        return start if self.log is None or not self.log.on_disk else min(self.log.oldest, start)
 
     def situation(self) -> Notice | None:
         """What must be said to one who comes now: why nothing is printed."""
@@ -158,6 +180,7 @@ class Console:
         self.tails.finish(text)
         self._trouble.clear()
         self._typist.disconnect()
+        self.recall.stop()
         await self._holder.stop()
 
     # --- what viewers ask -------------------------------------------------------------------
@@ -201,8 +224,7 @@ class Console:
         """The console is held: from the first byte, or with something missing, which is said."""
         paused = self._node is not None and self._node.state == "paused"
         if not self._complete and not (paused and self._fresh):
-            text = "console held again; there may be a gap" if self._was_held else "console held from here on"
-            self._mark(text, "host", markers.aside)
+            self._mark(self._held_text(), "host", markers.aside)
         if self._trouble.told:
             self._tell(Notice("host", f"the console of {plain(self._name())} is held now"))
         self._complete = self._fresh = False
@@ -210,9 +232,11 @@ class Console:
         self._trouble.clear()
         self._typist.connect(serial)
 
-    def printed(self, data: bytes) -> None:
-        """The guest printed something."""
+    def printed(self, data: bytes, kind: int = OUTPUT) -> None:
+        """The guest printed something, or airboss for it."""
         self.ring.append(data)
+        if self.log is not None:
+            self.log.append(data, kind)
         for viewer in self.company.viewers:
             viewer.wake()
         self.tails.wake()
@@ -228,6 +252,15 @@ class Console:
     def not_held(self, why: str) -> None:
         """A try to hold it failed."""
         self._trouble.failed(f"the console of {plain(self._name())} cannot be held: {plain(why)}")
+
+    def _held_text(self) -> str:
+        """That it is held, and what may be missing before."""
+        if self._was_held:
+            return "console held again; there may be a gap"
+        if self.log is None or not self.log.last_written:
+            return "console held from here on"
+        then, now = markers.stamp(self._absent_since), markers.stamp(self._clock())
+        return f"console held again; airboss was not there from {then} to {now}"
 
     def _say_lost(self, why: str) -> None:
         self._mark(f"console lost: {why}", "host", markers.aside)
@@ -280,7 +313,7 @@ class Console:
     def _begin(self) -> None:
         self._runs = True
         self._fresh = True
-        self._mark("turned on", "power", markers.closing)
+        self._mark("turned on", "power", markers.closing, BOOT)
 
     async def _settle(self, text: str) -> None:
         try:
@@ -314,9 +347,11 @@ class Console:
         self.company.tell(notice)
         self.tails.tell(notice)
 
-    def _mark(self, text: str, what: Literal["power", "host"], form: Callable[..., bytes]) -> None:
+    def _mark(
+        self, text: str, what: Literal["power", "host"], form: Callable[..., bytes], kind: int = MARK
+    ) -> None:
         line = markers.words(self._name(), text, self._clock())
-        self.printed(form(self.ring.state(), line))
+        self.printed(form(self.ring.state(), line), kind)
         self.company.tell(Notice(what, f"{plain(self._name())}: {text}"))
 
     def _not_typed(self, why: str) -> None:

@@ -13,6 +13,8 @@ import random
 from collections.abc import Callable
 
 from pilot.agent.consoles.console import RUNS, Console
+from pilot.agent.consoles.log import ConsoleLog
+from pilot.agent.consoles.logs import ConsoleLogs
 from pilot.agent.consoles.tail import Tail
 from pilot.agent.consoles.viewer import Mode, Viewer
 from pilot.backends.provider import Provider, Serial
@@ -39,6 +41,7 @@ class ConsoleHub:
         names: Callable[[str], str],
         presence: Callable[[str, str, int], None],
         chance: random.Random | None = None,
+        logs: ConsoleLogs | None = None,
     ) -> None:
         """Nothing is held yet.
 
@@ -48,12 +51,16 @@ class ConsoleHub:
             names: a node's name now, by its id.
             presence: told who types at a node's console (empty: nobody) and how many others are attached.
             chance: for the jitter between tries; tests seed it.
+            logs: what keeps on the disk what is printed, if anything does.
         """
         self._provider_of = provider_of
         self._clock = clock
         self._names = names
         self._presence = presence
         self._chance = chance or random.Random()  # noqa: S311 - jitter is no secret
+        self._logs = logs
+        if logs is not None:
+            logs.tell = self._tell_all
         self._consoles: dict[str, Console] = {}
         self._nodes: dict[str, Node] = {}
         self._farewells: set[asyncio.Task[None]] = set()
@@ -76,7 +83,7 @@ class ConsoleHub:
                 cluster = (
                     f"of {plain(before.cluster)} any more" if before.cluster else "without a cluster any more"
                 )
-                console.begin_anew(f"{plain(before.name)} is not {cluster}")
+                console.begin_anew(f"{plain(before.name)} is not {cluster}", node.cluster)
             console.node_changed(node)
 
     def node_gone(self, node_id: str) -> None:
@@ -155,6 +162,26 @@ class ConsoleHub:
         if (console := self._consoles.get(node_id)) is not None:
             console.tell(notice)
 
+    async def recall(self, node_id: str) -> None:
+        """What a node printed before airboss began can be shown when this returns, a few seconds at most.
+
+        Await it before `attach` or `tail`.
+        """
+        node = self._nodes.get(node_id)
+        if not self._stopped and node is not None and node.serial:
+            await self._console(node_id).recall()
+
+    def log(self, node_id: str) -> ConsoleLog | None:
+        """The log of a node's console; None if none is kept."""
+        node = self._nodes.get(node_id)
+        if self._logs is None or node is None:
+            return None
+        log = self._logs.of(node_id)
+        # A node with a console has seen to this already.
+        if log is not None and not log.belongs(node.cluster):
+            log.begin_anew(node.cluster)
+        return log
+
     async def stop(self) -> None:
         """Let all consoles go and end all streams. Takes 5 s at most."""
         self._stopped = True
@@ -183,11 +210,17 @@ class ConsoleHub:
                 self._clock,
                 lambda writer, watchers: self._presence(node_id, writer, watchers),
                 self._chance,
+                self._logs.of(node_id) if self._logs is not None else None,
+                self._logs.absent_since if self._logs is not None else 0.0,
             )
             node = self._nodes.get(node_id)
             if node is not None:
                 console.node_changed(node)
         return console
+
+    def _tell_all(self, text: str) -> None:
+        for console in self._consoles.values():
+            console.tell(Notice("host", text))
 
     def _name(self, node_id: str) -> str:
         try:
