@@ -133,6 +133,10 @@ class ConsolePane(Vertical):
         self._was_live = live.state == "live"
         self.show_status()
 
+    def on_resize(self) -> None:
+        """There is more room for words, or less."""
+        self.show_status()
+
     async def on_unmount(self) -> None:
         """Leave the console."""
         for unlisten in self._unlisten:

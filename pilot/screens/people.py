@@ -64,7 +64,7 @@ class PeopleScreen(ModalScreen[bool]):
         self.call_later(self._draw)
 
     def _draw(self) -> None:
-        if not self.is_mounted:
+        if not self.is_attached:
             return
         people, now = self._session.people, self._clock()
         lines = self.query_one(LineList)
@@ -77,11 +77,11 @@ class PeopleScreen(ModalScreen[bool]):
             )
             lines.show_rows([Row(0, [Cell(said, "dim")])])
         else:
-            if not self._seen and people.others:
-                self._seen, lines.cursor = True, people.others[0].id
             lines.show_rows(
                 [Row(person.id, *render.row(people, person, now)) for person in people.presence.people]
             )
+            if not self._seen and people.others:
+                self._seen, lines.cursor = True, people.others[0].id
         keys = [
             words
             for action, words in (

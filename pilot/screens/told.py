@@ -53,7 +53,7 @@ class ToldScreen(ModalScreen[bool]):
         self.call_later(self._draw)
 
     def _draw(self) -> None:
-        if not self.is_mounted:
+        if not self.is_attached:
             return
         notices = list(self._session.notices)[-SHOWN:]
         self.query_one(Lines).show([render.told(notice) for notice in notices] or [render.NOTHING_TOLD])

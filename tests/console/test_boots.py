@@ -23,7 +23,9 @@ def test_the_newest_start_and_the_one_before(columns: int) -> None:
     engine = BitttyEngine(columns, 10)
     assert boot_above(engine, None) is None
     engine.feed(marker(1) + lines(0, 40) + marker(2) + lines(40, 80))
-    engine.feed(b"\r\n[pilot 2026-11-22T03:00:00Z compute-0-0: turned off]\r\n[pilot nonsense: turned on]\r\n")
+    engine.feed(
+        b"\r\n[pilot 2026-11-22T03:00:00Z compute-0-0: turned off]\r\n[pilot nonsense: turned on]\r\n"
+    )
     newest = boot_above(engine, None)
     assert newest is not None
     assert newest.time == "2026-11-22T02:00:00Z"

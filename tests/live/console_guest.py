@@ -32,6 +32,7 @@ class Guest:
         """Where what is replayed begins."""
         self.logs: list[dict[str, object]] = []
         """What was asked of the log."""
+        self.log_fault: wire.Fault | None = None
         self.log_waits: asyncio.Event | None = None
         """Set before the log is answered, if there is one."""
         self.printed = b""
@@ -118,6 +119,9 @@ class Guest:
 
     async def _log(self, channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
         self.logs.append(dict(body.args))
+        if self.log_fault is not None:
+            channel.send(wire.Reply(fault=self.log_fault))
+            return
         channel.send(wire.Reply())
         if self.log_waits is not None:
             await self.log_waits.wait()
