@@ -153,7 +153,7 @@ async def test_a_boot_that_fits_the_screen_leads_on_to_the_one_before(tmp_path: 
 async def test_a_node_that_is_off_shows_what_it_said_last(tmp_path: Path, state: str) -> None:
     async with at_a_console(tmp_path, printed=b"Kernel panic - not syncing\r\n") as app:
         store = app.cockpit.desk.live.store
-        dead = node(0, state=state, since=NOW)  # type: ignore[arg-type]
+        dead = node(0, state=state, since=NOW)
         store.apply(wire.Delta(store.version + 1, (dead,)))
         await app.sees("this is what it printed last")
         await app.sees("Kernel panic - not syncing")

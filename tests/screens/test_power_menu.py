@@ -38,7 +38,9 @@ def text(app: App[None]) -> str:
 
 
 def test_every_power_verb_is_in_it() -> None:
-    assert {verb.id for verb in menu_verbs(PREFIX).values()} == {v.id for v in VERBS if v.id.startswith("power.")}
+    assert {verb.id for verb in menu_verbs(PREFIX).values()} == {
+        v.id for v in VERBS if v.id.startswith("power.")
+    }
 
 
 @pytest.mark.parametrize("key", menu_verbs(PREFIX))
