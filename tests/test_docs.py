@@ -159,6 +159,7 @@ def test_exit_codes() -> None:
         ("[signers]", settings.SignersSettings),
         ("[limits]", settings.Limits),
         ("[usage]", settings.UsageSettings),
+        ("[consoles]", settings.ConsoleSettings),
     ],
 )
 def test_every_setting_is_explained_with_its_default(section: str, struct: type[msgspec.Struct]) -> None:

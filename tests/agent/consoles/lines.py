@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator, Mapping
 
-from pilot.backends.provider import Acted, Sink
+from pilot.backends.provider import Acted, Screen, Sink
 from pilot.errors import BackendError, UnreachableError
 from pilot.records import Node, NodeState
 from pilot.verbs import Value
@@ -113,6 +113,9 @@ class Lines:
     async def act(
         self, node_id: str, verb: str, args: Mapping[str, Value], progress: Callable[[str], None]
     ) -> Acted:
+        raise NotImplementedError
+
+    async def open_screen(self, node_id: str) -> Screen:
         raise NotImplementedError
 
     async def open_console(

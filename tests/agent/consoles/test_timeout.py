@@ -1,0 +1,105 @@
+"""Time limits at a console: announced, taken back by typing, and ended with the reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pilot.agent.consoles.hub import ConsoleHub
+from pilot.agent.consoles.timeout import Timeout
+from pilot.agent.consoles.viewer import Viewer
+from pilot.agent.settings import ConsoleSettings
+from pilot.records import Role
+from tests.agent.consoles.conftest import Reader
+from tests.agent.consoles.lines import node
+
+NewReader = Callable[[Viewer], Reader]
+
+
+@pytest.fixture
+async def ann(hub: ConsoleHub, reader: NewReader) -> Reader:
+    """Somebody at the console of a node that is off."""
+    hub.node_changed(node("off"))
+    return reader(await hub.attach("a", "ann", "write", may_write=True))
+
+
+@contextmanager
+def limited(one: Reader, role: Role, **limits: float) -> Iterator[Timeout]:
+    timeout = Timeout(one.viewer, ConsoleSettings(**limits), role)
+    try:
+        yield timeout
+    finally:
+        timeout.close()
+
+
+async def ended(one: Reader) -> str:
+    """Await the last word."""
+    async with asyncio.timeout(20):
+        await one.task
+    last = one.notices[-1]
+    assert (last.what, last.final, last.writing) == ("limit", True, False)
+    return last.text
+
+
+async def test_who_does_nothing_is_warned_and_sent_away(ann: Reader) -> None:
+    with limited(ann, "operator", idle_operator=0.9, idle_viewer=0.1, max_owner=0.1):
+        begun = asyncio.get_running_loop().time()
+        warning = await ann.told("this console ends in 0.3 s unless you type", "limit")
+        assert not warning.final
+        assert "the site's limit for the role operator" in warning.text
+        assert await ended(ann) == (
+            "you did nothing here for 0.9 s, the site's limit for the role operator;"
+            " open the console again to go on"
+        )
+        assert asyncio.get_running_loop().time() - begun >= 0.85
+
+
+async def test_who_types_stays(ann: Reader) -> None:
+    loop = asyncio.get_running_loop()
+    with limited(ann, "operator", idle_operator=1.5):
+        for times in range(1, 3):
+            await ann.told("this console ends in 0.5 s unless you type", "limit")
+            acted = loop.time()
+            await ann.viewer.write(b"x")  # In vain, as it is off: that is no idleness.
+            assert not ann.task.done(), times
+            ann.notices.clear()
+        await ended(ann)
+        assert loop.time() - acted >= 1.45
+
+
+async def test_a_stay_ends_however_much_is_typed(
+    ann: Reader, hub: ConsoleHub, reader: NewReader, presence: dict[str, tuple[str, int]]
+) -> None:
+    bob = reader(await hub.attach("a", "bob", "write", may_write=True))
+    with limited(ann, "admin", max_owner=0.6, idle_owner=3600):
+
+        async def typing() -> None:
+            while True:
+                await ann.viewer.write(b"x")
+                await asyncio.sleep(0.02)
+
+        keys = asyncio.create_task(typing())
+        await ann.told("this console ends in 0.2 s: 0.6 s at a time is the site's limit for the role admin")
+        assert (await ended(ann)).startswith("you were here for 0.6 s")
+        keys.cancel()
+        await asyncio.gather(keys, return_exceptions=True)
+    await bob.told("ann has left; the keyboard is yours now")
+    assert presence["a"] == ("bob", 0)
+
+
+async def test_another_role_has_another_limit(ann: Reader) -> None:
+    with limited(ann, "owner", idle_viewer=0.3) as timeout:
+        ann.viewer.demote("your role is viewer now")
+        timeout.role_is("viewer")
+        await ann.told("unless you do or say something here", "limit")
+        async with asyncio.timeout(20):
+            await ann.task
+        assert "0.3 s, the site's limit for the role viewer" in ann.notices[-1].text
+
+
+async def test_no_limit_is_none(ann: Reader) -> None:
+    with limited(ann, "owner") as timeout:
+        assert timeout._timer is None

@@ -1,0 +1,66 @@
+"""What stock ssh's keys mean, however they are cut into packets."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilot.agent.stock_console import who
+from pilot.agent.stock_keys import Keys, Meant
+from pilot.wire import MAX_CHAT, Person, Presence
+
+
+def meant(*packets: bytes) -> list[Meant]:
+    keys = Keys()
+    return [one for packet in packets for one in keys.feed(packet)]
+
+
+def test_most_keys_are_the_guests() -> None:
+    every = bytes(set(range(256)) - {0x1D, 0x1E})
+    assert meant(every) == [Meant("type", every)]
+
+
+def test_ctrl_bracket_leaves_at_once() -> None:
+    assert meant(b"ls\r\x1dnever") == [Meant("type", b"ls\r"), Meant("leave")]
+
+
+@pytest.mark.parametrize(
+    ("key", "what"),
+    [(b"w", "who"), (b"t", "take"), (b"j", "join"), (b"r", "release"), (b"?", "help"), (b"\r", "help")],
+)
+def test_commands(key: bytes, what: str) -> None:
+    assert [one.what for one in meant(b"a\x1e", key + b"b")] == ["type", what, "type"]
+
+
+def test_the_two_keys_can_be_typed() -> None:
+    assert meant(b"\x1e\x1e\x1e\x1d") == [Meant("type", b"\x1e"), Meant("type", b"\x1d")]
+
+
+def test_a_line_for_the_others() -> None:
+    found = meant(b"\x1es", "hé".encode()[:2], "hé".encode()[2:] + b"x\x7fllo\x07\r", b"ls\r")
+    assert [one for one in found if one.what != "echo"] == [
+        Meant("say", b"\x1b[0m\r\n", "héllo"),
+        Meant("type", b"ls\r"),
+    ]
+    echo = b"".join(one.data for one in found if one.what == "echo")
+    assert echo == "\r\n\x1b[2msay: héx\b \bllo".encode()
+
+
+@pytest.mark.parametrize("end", [b"\x03", b"\x1b"])
+def test_a_line_that_is_not_said(end: bytes) -> None:
+    assert [one.what for one in meant(b"\x1esab" + end + b"x")] == ["echo"] * 4 + ["type"]
+
+
+def test_a_line_is_bounded_and_can_be_left() -> None:
+    found = meant(b"\x1es" + b"a" * 1000 + b"\r")
+    assert len(found[-1].text) == MAX_CHAT
+    assert meant(b"\x1es" + b"a\x1db")[-1] == Meant("leave")
+
+
+def test_who_is_here() -> None:
+    people = (
+        Person(3, "ann", True, 10.0, 90.0, True),
+        Person(4, "bob", True, 10.0, 99.0, True),
+        Person(9, "eve", False, 10.0, 0.0, False),
+    )
+    told = who(Presence(people, 4, 100.0))
+    assert told == "ann types, idle for 10 s; bob (you) types; eve watches"
