@@ -17,7 +17,7 @@ from keys.identity import Signer
 from pilot import wire
 from pilot.client_config import Site
 from pilot.errors import IdentityError, UnreachableError, UsageError, WireError
-from pilot.link import journal, receipts, watching
+from pilot.link import journal, log, receipts, watching
 from pilot.link.channel import Channel, open_channel
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, identity_error, reach, say_hello
@@ -246,6 +246,41 @@ class Link:
     def tail(self, node: str, cluster: str) -> Tail:
         """The last that a node's serial console printed, and what follows, without attaching to it."""
         return Tail(lambda: self._open("console.tail", cluster, (node,)))
+
+    async def log(
+        self,
+        node: str,
+        cluster: str,
+        *,
+        last: int = 10_000,
+        before: int = 0,
+        since: float = 0.0,
+        boot: bool = False,
+        follow: bool = False,
+    ) -> AsyncGenerator[wire.LogPage, None]:
+        """Lines that a node's serial console printed, from airboss's log; oldest first.
+
+        The newest `last` ones of those before the offset `before` (0 for any), printed since a moment (in
+        seconds since the epoch), and since the last boot with `boot`; with `follow`, those that are printed
+        from now on as well. A line may come in parts: only the last has its end.
+
+        Raises:
+            UnreachableError: the connection was lost. The rest as for `call`.
+        """
+        args: dict[str, Value] = {
+            "last": last,
+            "before": before,
+            "since": since,
+            "boot": boot,
+            "follow": follow,
+        }
+        channel = await self._open("console.log", cluster, (node,), args)
+        try:
+            async with contextlib.aclosing(log.pages(channel, follow)) as pages:
+                async for page in pages:
+                    yield page
+        finally:
+            channel.close()
 
     async def journal(
         self, cluster: str, *, last: int = 500, before: int = 0, follow: bool = True, sealed: bool = False
