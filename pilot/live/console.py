@@ -19,7 +19,7 @@ from pilot.console.paste import Chunk
 from pilot.errors import PilotError
 from pilot.live.feeding import Feeding
 from pilot.live.notifier import Notifier
-from pilot.live.older import Log, Older
+from pilot.live.older import FIRST_REPLAY, OLDER_LINES, WHOLE_REPLAY, Log, Older
 from pilot.live.opening import Mode, Open, Opening
 from pilot.live.pasting import Pasting
 from pilot.live.sharing import Sharing
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
     from pilot.link.console_stream import ConsoleStream
 
 State = Literal["opening", "live", "lost", "ended"]
-
-FIRST_REPLAY = 64 * 1024
-"""Bytes that a console begins with: enough for the right screen. What is older comes from the log."""
-WHOLE_REPLAY = 1024 * 1024
-"""Bytes that are asked for when it is opened again: what was printed meanwhile should be among them."""
-OLDER_LINES = 20_000
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +74,6 @@ class ConsoleSession(Sharing):
         """With what it was refused."""
         self.since = clock()
         """When the state was entered."""
-        self.writing = False
         self.attached: wire.Attached | None = None
         """What airboss said when it was last opened."""
         self.notices: deque[Told] = deque(maxlen=NOTICES)
@@ -96,6 +89,8 @@ class ConsoleSession(Sharing):
         self._opening = Opening(open, clock)
         self._closed = False
         self._paused = False
+        self._limited = False
+        """A limit of the site has ended it."""
 
     @property
     def replay(self) -> int:
@@ -178,16 +173,17 @@ class ConsoleSession(Sharing):
                 try:
                     stream = await self._opening.stream(self._how, self._failed)
                 except PilotError as error:
-                    self._refused(error)
-                    await self._opening.wait(None)
-                    self._enter("opening", "")
+                    await self._rest(error)
                     continue
                 if stream is None:
                     return
                 self._begin(stream)
                 why = await self._follow(stream)
                 self._stop(stream)
-                await self._left(why)
+                if self._limited:
+                    await self._rest(PilotError(why))
+                else:
+                    await self._left(why)
         except Exception as error:
             # The app goes on with all else, and says what happened to this one.
             _log.exception("the console of %s", self.name)
@@ -196,6 +192,12 @@ class ConsoleSession(Sharing):
         finally:
             if self._stream is not None:
                 self._stop(self._stream)
+
+    async def _rest(self, error: PilotError) -> None:
+        """It has ended, and is opened again once the user says so."""
+        self._refused(error)
+        await self._opening.wait(None)
+        self._enter("opening", "")
 
     async def _left(self, why: str) -> None:
         """A stream has ended: by itself, or since it was wanted."""
@@ -258,11 +260,10 @@ class ConsoleSession(Sharing):
                     self.people = People(frame, self._clock())
                     self.changed.tell()
                     continue
+                self._limited = frame.final and frame.what == "limit"
                 if frame.writing is not None:
-                    self.writing = frame.writing
-                    if not frame.writing:
-                        self.pasting.cancel()
-                if not self._feeding.has_shown(frame.text):
+                    self._writes(frame.writing)
+                if not (self._limited or self._feeding.has_shown(frame.text)):
                     self.tell(frame.text, frame.what)
                 self.changed.tell()
                 if frame.final:

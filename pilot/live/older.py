@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 Log = Callable[[int, int], AsyncIterator["wire.LogPage"]]
 """Reads a console's log before a place in it: so many lines at most, oldest first."""
 
+FIRST_REPLAY = 64 * 1024
+"""Bytes that a console begins with: enough for the right screen. What is older comes from the log."""
+WHOLE_REPLAY = 1024 * 1024
+"""Bytes that are asked for when it is opened again: what was printed meanwhile should be among them."""
+OLDER_LINES = 20_000
 MOST_BYTES = 16 * 1024 * 1024
 """Of the lines that are held until they are parsed; the oldest of more are given up."""
 SECONDS = 120.0

@@ -22,9 +22,20 @@ class Sharing:
         """Not open."""
         self.mode: Mode = mode
         """How it is opened again when it was lost."""
+        self.writing = False
         self.people: People | None = None
         """Who is attached; None until airboss has said it, and while the console is not live."""
         self._stream: ConsoleStream | None = None
+
+    def _writes(self, writing: bool) -> None:
+        """airboss says whether this one writes from now on, whoever wanted that."""
+        self.writing = writing
+        if not writing:
+            self.pasting.cancel()
+        # Opened again it is as it is now: who was sent away does not come back beside who did that, and who
+        # was given the keyboard asks for it.
+        if self.mode == ("watch" if writing else "join"):
+            self.mode = "write"
 
     def take(self) -> None:
         """Ask for the keyboard, for this one alone."""

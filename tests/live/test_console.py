@@ -124,6 +124,36 @@ async def test_it_comes_back_as_it_was(
     assert guest.modes == ["write", mode]
 
 
+async def test_who_is_sent_away_does_not_come_back_beside_the_other(
+    session: ConsoleSession, guest: Guest
+) -> None:
+    await live(session)
+    session.join()
+    await until(lambda: guest.joins == 1, what="joined")
+    guest.says("bob has taken the keyboard; you watch now", False)
+    await until(lambda: not session.writing, what="watching")
+    assert session.mode == "write"
+    session.release()
+    await until(lambda: guest.releases == [0], what="given back")
+    guest.says("bob has handed the keyboard to you: you type now", True)
+    await until(lambda: session.writing, what="writing")
+    assert session.mode == "write"
+
+
+async def test_a_limit_of_the_site_ends_it_until_it_is_wanted_again(
+    session: ConsoleSession, guest: Guest
+) -> None:
+    await live(session)
+    guest.channel.send(wire.Notice("limit", "this console ends in 60 s unless you type"))
+    guest.channel.send(wire.Notice("limit", "you did nothing here for 10 min", False, True))
+    await until(lambda: session.state == "ended", what="the end")
+    assert session.why == "you did nothing here for 10 min"
+    assert told(session)[-2:] == ["this console ends in 60 s unless you type", session.why]
+    assert guest.modes == ["write"], "it is not opened again by itself"
+    session.retry()
+    await live(session)
+
+
 async def test_people_are_known_while_it_is_live(
     session: ConsoleSession,
     guest: Guest,

@@ -11,7 +11,8 @@ from pilot import wire
 from pilot.console.bittty_engine import BitttyEngine
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.link import Link
-from pilot.live.console import FIRST_REPLAY, WHOLE_REPLAY, ConsoleSession
+from pilot.live.console import ConsoleSession
+from pilot.live.older import FIRST_REPLAY, WHOLE_REPLAY
 from tests.client.conftest import Connect, airboss, connect, user  # noqa: F401 - fixtures
 from tests.client.stand_in import NOW, StandIn
 from tests.live.console_guest import NODE, Guest
