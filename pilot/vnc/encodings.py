@@ -73,7 +73,7 @@ class Pointer(NamedTuple):
 
 async def raw(reader: Reader, screen: Framebuffer, rect: Rect) -> None:
     """Pixels as they are."""
-    rows = max(1, CHUNK // (rect.width * 4))
+    rows = max(1, CHUNK // max(1, rect.width * 4))
     for top in range(0, rect.height, rows):
         part = screen.part(Rect(rect.x, rect.y + top, rect.width, min(rows, rect.height - top)))
         data = await reader.exactly(part.size * 4)
