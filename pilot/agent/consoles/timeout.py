@@ -30,12 +30,18 @@ class _End(NamedTuple):
 class Timeout:
     """Sends one viewer away in the end. `close` it when the viewer is gone."""
 
-    def __init__(self, viewer: Viewer, settings: ConsoleSettings, role: Role) -> None:
-        """It counts from now."""
+    def __init__(
+        self,
+        viewer: Viewer,
+        settings: ConsoleSettings,
+        role: Role,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """It counts from now, by the clock of the loop: the running one, if none is given."""
         self._viewer = viewer
         self._settings = settings
         self._role = role
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop or asyncio.get_running_loop()
         self._since = self._loop.time()
         self._told: set[float] = set()
         """Ends that were announced, by their time."""
