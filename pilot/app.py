@@ -29,10 +29,13 @@ from pilot.screens.nodes import NodesScreen
 from pilot.screens.questions import StoppedScreen
 from pilot.verbs import BY_ID
 from pilot.widgets.confirm import ConfirmScreen
+from pilot.widgets.graphics import TerminalGraphics
 from pilot.widgets.ordered_keys import OrderedKeys
+from pilot.widgets.terminal_answers import TerminalAnswered
 
 if TYPE_CHECKING:
     from pilot.screens.consoles import Consoles
+    from pilot.screens.screens import Screens
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +71,9 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
         self.set_keymap(keys.keymap)
         if keys.lost:
             cockpit.flash(f"app.toml, keys: {keys.lost}", "busy", 20)
+        self.graphics = TerminalGraphics(self, cockpit.settings.graphics)
         self._consoles: Consoles | None = None
+        self._screens: Screens | None = None
         self._explained: PilotError | None = None
 
     def on_mount(self) -> None:
@@ -197,6 +202,8 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
         """A verb for nodes; a console is opened in a tab."""
         if event.verb.id == "console.open":
             self.post_message(acting.ConsolesWanted(event.nodes))
+        elif event.verb.id == "screen.open":
+            self.post_message(acting.ScreensWanted(event.nodes))
         else:
             acting.ask(self, self.cockpit, event.verb, event.nodes, event.hidden, event.args)
 
@@ -219,8 +226,34 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
             self._consoles = Consoles(self, self.cockpit)
         self._consoles.open(self.cockpit.desk, node, mode)
 
+    def on_screens_wanted(self, event: acting.ScreensWanted) -> None:
+        """Open a screen's tab, or go to it if it is open."""
+        nodes = [node for node in event.nodes if node.screen]
+        reason = acting.why_not(self.cockpit, BY_ID["screen.open"], event.nodes)
+        if event.nodes and not nodes:
+            reason = (
+                "there is none: no VNC display is defined for it" if len(event.nodes) == 1 else "none has one"
+            )
+        if len(nodes) > MOST_CONSOLES:
+            reason = f"of {len(nodes)} nodes at once is too much, mark {MOST_CONSOLES} at most"
+        if reason:
+            self.cockpit.flash(f"Screen: {reason}.", "bad")
+            return
+        if self._screens is None:
+            from pilot.screens.screens import Screens  # numpy comes with it
+
+            self._screens = Screens(self, self.cockpit, self.graphics)
+        for node in nodes:
+            self._screens.open(self.cockpit.desk, node)
+
+    def on_terminal_answered(self, event: TerminalAnswered) -> None:
+        """What the terminal says of itself."""
+        self.graphics.answered(event.text)
+
     def on_tab_closed(self, event: acting.TabClosed) -> None:
         """A tab that the user opened is not wanted any more."""
+        if self._screens is not None:
+            self._screens.close(event.mode)
         if self._consoles is not None:
             self._consoles.close(event.mode)
 

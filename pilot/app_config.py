@@ -13,6 +13,7 @@ from pilot.key_sequences import KeySequence
 
 ThemeChoice = Literal["auto", "dark", "light", "terminal", "terminal-light"]
 
+Graphics = Literal["auto", "text", "kitty", "blocks"]
 
 MOST_SEQUENCES = 10
 
@@ -36,6 +37,10 @@ class AppConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     """Lines that each console keeps."""
     bell: bool = True
     """Whether a console's bell rings the terminal's."""
+    graphics: Graphics = "auto"
+    """How nodes' screens (VNC) are drawn: `text`, if it can be read; `kitty`, as pixels by Kitty's protocol,
+    also through tmux if that lets it pass; `blocks`, as half blocks. `auto`: as text, else as pixels if the
+    terminal says that it can, else as half blocks."""
     keys: dict[str, str] = {}
     """Other keys for actions, by the ids that `?` shows: `"nodes.mark" = "m"`; several with commas."""
     sequence: list[KeySequence] = []

@@ -59,8 +59,9 @@ def release_key(keys: Mapping[str, str], usual: str) -> str:
 
 def _console() -> tuple[tuple[type[DOMNode], ...], ...]:
     from pilot.screens.console import ConsoleScreen  # with it come terminals, which not every start needs
+    from pilot.screens.screen_keys import ScreenKeys
 
-    return ((ConsoleScreen,),)
+    return ((ConsoleScreen,), (ScreenKeys,))
 
 
 def _bindings(classes: Iterable[type[Any]]) -> dict[str, set[str]]:

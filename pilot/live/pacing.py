@@ -32,6 +32,8 @@ class Pacing:
     def looking(self, looks: bool) -> None:
         if looks:
             self._looking.set()
+            # What was asked before may never be answered: who sends by itself was told to stop.
+            self._answered.set()
         else:
             self._looking.clear()
 
@@ -48,14 +50,12 @@ class Pacing:
             self._updates.popleft()
         return len(self._updates) / RATE_SECONDS
 
-    async def run(self, ask: Callable[[bool], None]) -> None:
-        """Ask again and again, until cancelled: first for all of it, then for what changed since."""
-        whole = True
+    async def run(self, ask: Callable[[], object]) -> None:
+        """Ask again and again, until cancelled."""
         while True:
             await self._looking.wait()
             self._answered.clear()
-            ask(not whole)
-            whole = False
+            ask()
             asked = self._monotonic()
             await self._answered.wait()
             wait = asked + 1 / self.rate - self._monotonic()

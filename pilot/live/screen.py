@@ -14,14 +14,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from pilot import wire
-from pilot.errors import PilotError, VncError
+from pilot.errors import PilotError
 from pilot.live.key_pasting import KeyPasting
 from pilot.live.notifier import Notifier
 from pilot.live.opening import Opening
 from pilot.live.pacing import Pacing
 from pilot.live.told import NOTICES, Told
 from pilot.vnc.framebuffer import Framebuffer
-from pilot.vnc.keys import Stroke, Typing
+from pilot.vnc.keys import Stroke, Typing, strokes
 from pilot.vnc.rfb import RfbClient
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ ScreenMode = Literal["control", "watch"]
 OpenScreen = Callable[[ScreenMode, bool], Awaitable["ScreenStream"]]
 """Opens the screen in a mode, or exclusively."""
 
-HANDSHAKE_SECONDS = 15.0
 LOOK_AGAIN_SECONDS = 1.0
 """Between two looks whether the reason not to open it is gone."""
 
@@ -108,6 +107,8 @@ class ScreenSession:
     @looking.setter
     def looking(self, looks: bool) -> None:
         self.pacing.looking = looks
+        if not looks and self._client is not None:
+            self._client.rest()
 
     @property
     def takes_keys(self) -> bool:
@@ -118,17 +119,20 @@ class ScreenSession:
         """Press keys together and let them go; False if nobody takes them."""
         if self._client is None or not self.takes_keys:
             return False
-        for key, down in stroke.presses():
-            self._client.key(key, down)
+        self._client.press(stroke)
         return True
 
     def point(self, x: int, y: int, buttons: int) -> bool:
         """Put the pointer on a pixel, with these buttons held; False if nobody takes it."""
-        if self._client is None or self.screen is None or not self.takes_keys:
+        if self._client is None or not self.takes_keys:
             return False
-        x, y = min(max(x, 0), self.screen.width - 1), min(max(y, 0), self.screen.height - 1)
         self._client.pointer(x, y, buttons)
         return True
+
+    def as_typed(self, text: str) -> Typing:
+        """A text as strokes on the guest's keyboard, which may be in capitals."""
+        capitals = self._client is not None and self._client.features.leds and self._client.leds.caps_lock
+        return strokes(text, caps_lock=capitals)
 
     def paste(self, typing: Typing) -> bool:
         """Begin to type a text, at a pace that a keyboard bears; False if nobody takes it."""
@@ -223,18 +227,15 @@ class ScreenSession:
         """Take what comes until the stream ends; why it did."""
         self._stream = stream
         stream.notices = self._noticed
-        client = RfbClient(stream, shared=True)
+        client = RfbClient(stream, shared=not self.exclusive)
         client.updated = self._updated
         pacing: asyncio.Task[None] | None = None
         try:
-            async with asyncio.timeout(HANDSHAKE_SECONDS):
-                await client.handshake()
+            await client.handshake()
             self._begin(stream.attached, client)
             pacing = asyncio.create_task(self.pacing.run(client.request), name="screen-pacing")
             await client.run()
-        except TimeoutError:
-            return f"the VNC server did not answer for {HANDSHAKE_SECONDS:.0f} s"
-        except (VncError, PilotError) as error:
+        except PilotError as error:
             return stream.why or error.message
         finally:
             self._client = self._stream = None

@@ -21,6 +21,7 @@ class NodeKeys(FilteredScreen):
     BINDINGS = [
         Binding("c", "console", "console", id="nodes.console"),
         Binding("w", "watch", "watch console", show=False, id="nodes.watch"),
+        Binding("v", "screen", "screen", id="nodes.screen"),
         Binding("p", "power", "power", id="nodes.power"),
         Binding("K", "send", "send keys", show=False, id="nodes.send"),
         Binding("y", "copy", "copy name", show=False, id="nodes.copy"),
@@ -49,6 +50,10 @@ class NodeKeys(FilteredScreen):
     def action_watch(self) -> None:
         """The same, without typing."""
         self.post_message(acting.ConsolesWanted(self.targets(), "watch"))
+
+    def action_screen(self) -> None:
+        """The screens of the targets, each in a tab."""
+        self.post_message(acting.ScreensWanted(self.targets()))
 
     def action_power(self) -> None:
         """The menu of power verbs; its second key chooses one."""

@@ -1,0 +1,92 @@
+"""A screen's status as cells: who sees it, how it is, how it is drawn."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from pilot.records import Node
+from pilot.render.nodes import state_cell
+from pilot.render.table import Cell
+from pilot.render.times import ago
+
+State = Literal["waiting", "opening", "live", "lost", "ended"]
+NARROW = 60
+"""Columns below which the host is left out."""
+
+NAMES = {"text": "text", "kitty": "graphics", "blocks": "half blocks"}
+"""What the renderers are called."""
+
+
+class Seen(Protocol):
+    """What is drawn of a screen session."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def since(self) -> float: ...
+    @property
+    def updated(self) -> float | None: ...
+    @property
+    def controlling(self) -> bool: ...
+    @property
+    def exclusive(self) -> bool: ...
+
+
+def status(
+    session: Seen, node: Node | None, now: float, room: int, size: tuple[int, int] | None
+) -> tuple[list[Cell], list[Cell]]:
+    """The left and right of a status line of so many columns."""
+    left = [Cell("▣ ", "dim"), Cell(session.name, "strong"), Cell(" · ", "dim")]
+    hung = node is not None and node.hung_ms is not None
+    if session.state == "live" and hung:
+        left.append(Cell("▲ it hangs: the picture is the last before", "bad"))
+    elif session.state == "live":
+        left.append(Cell("you control", "good") if session.controlling else Cell("you watch", "busy"))
+        left.append(Cell(", alone" if session.exclusive else "", "busy"))
+        left.append(Cell(f" · {size[0]}x{size[1]}" if size and room >= NARROW else "", "dim"))
+    elif session.state == "opening":
+        left.append(Cell(f"◌ connecting{f': {session.why}' if session.why else ' …'}", "busy"))
+    elif session.state == "waiting":
+        left.append(Cell(session.why, "bad" if hung else "dim"))
+    elif session.state == "lost":
+        left.append(Cell(f"▲ lost {ago(session.since, now)} ago: {session.why}; trying again", "busy"))
+    else:
+        left.append(Cell(f"✕ {session.why}", "bad"))
+    if node is None:
+        return left, []
+    right = [state_cell(node, now)]
+    if room >= NARROW:
+        since = f" {ago(node.since, now)}" if node.state != "unknown" else ""
+        right.append(Cell(f"{since} · {node.host}", "dim"))
+    return left, right
+
+
+def why_closed(node: Node) -> str:
+    """Why a node's screen is not to be opened now; empty if it may. A hung QEMU answers nobody."""
+    if node.hung_ms is not None:
+        return "▲ it hangs: its screen is opened once it answers"
+    if node.state in ("off", "crashed"):
+        return "○ it is off: its screen is opened once it is on"
+    if not node.screen:
+        return "it has no screen"
+    return ""
+
+
+def age(session: Seen, hung: bool, now: float) -> str:
+    """What is said over a picture that is not as it is now; empty if it is."""
+    if session.updated is None or (session.state == "live" and not hung):
+        return ""
+    return f"as it was {ago(session.updated, now)} ago"
+
+
+def drawn(kind: str, quality: float | None, per_second: float) -> Cell:
+    """How it is drawn, how much of a text was read, and how often it changes."""
+    said = NAMES.get(kind, kind)
+    if kind == "text" and quality is not None:
+        # Rounded down: 100 % is all of it.
+        said = f"{said} {int(quality * 1000) / 10:.4g} %"
+    return Cell(f"{said} · {per_second:.0f}/s" if per_second >= 0.5 else said, "dim")
