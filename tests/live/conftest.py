@@ -69,7 +69,10 @@ async def live() -> AsyncIterator[MakeLive]:
 
 async def becomes(site: LiveSite, state: str, deadline: float = 10.0) -> None:
     """Await a state."""
-    await until(lambda: site.state == state, deadline, f"{state}, is {site.state}: {site.error}")
+    try:
+        await until(lambda: site.state == state, deadline)
+    except AssertionError:
+        raise AssertionError(f"not {state} within {deadline:g} s, is {site.state}: {site.error}") from None
 
 
 @contextmanager
