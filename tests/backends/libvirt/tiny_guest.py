@@ -39,8 +39,11 @@ def write_disk(path: Path, busy: bool = False) -> Path:
     return path
 
 
-def domain_xml(name: str, disk: Path, *, nics: int = 0, serial: bool = True, disk_extra: str = "") -> str:
+def domain_xml(
+    name: str, disk: Path, *, nics: int = 0, serial: bool = True, disk_extra: str = "", graphics: str = ""
+) -> str:
     """A domain that boots it; its UUID follows from its name."""
+    screen = f"{graphics}<video><model type='vga'/></video>" if graphics else ""
     cards = "".join(
         f"<interface type='user'><mac address='52:54:00:00:00:{n:02x}'/><model type='e1000'/></interface>"
         for n in range(nics)
@@ -56,6 +59,6 @@ def domain_xml(name: str, disk: Path, *, nics: int = 0, serial: bool = True, dis
       <driver name='qemu' type='raw'/><source file='{disk}'/><target dev='hda' bus='ide'/><shareable/>
       {disk_extra}
     </disk>
-    {line}{cards}<memballoon model='none'/>
+    {line}{cards}{screen}<memballoon model='none'/>
   </devices>
 </domain>"""
