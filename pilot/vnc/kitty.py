@@ -58,6 +58,7 @@ class KittyTiles:
         self._scaling: Scaling | None = None
         self._tiles: list[_Tile] = []
         self._due: set[int] = set()
+        self._next = 0
         self._frame = Frame(())
 
     def owns(self, id: int) -> bool:
@@ -146,10 +147,12 @@ class KittyTiles:
         """What sends tiles that look other than when they were sent, as many as are sent at once."""
         assert self._scaling is not None
         chosen: list[tuple[_Tile, bytes]] = []
-        for number in sorted(self._due):
+        # From where the last frame ended: tiles that change all the time must not keep others waiting.
+        for number in sorted(self._due, key=lambda number: (number < self._next, number)):
             if len(chosen) == MOST_TILES:
                 break
             self._due.discard(number)
+            self._next = number + 1
             tile = self._tiles[number]
             pixels = self._scaling.make(screen, tile.part).tobytes()
             if tile.sent != (look := hash(pixels)):
