@@ -126,7 +126,9 @@ class Attaching:
                 viewer.close(f"your key is not entitled to {cluster} any more")
                 continue
             timeout.role_is(role)
-            if not role_covers(role, "operator"):
+            if role_covers(role, "operator"):
+                viewer.promote(f"your role in {cluster} is {role} now: you may type here")
+            else:
                 viewer.demote(f"your role in {cluster} is {role} now: you watch")
         for tail, (caller, cluster) in list(self._tails.items()):
             if caller.role(cluster) is None:

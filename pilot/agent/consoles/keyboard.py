@@ -130,6 +130,12 @@ class Keyboard:
                 self._pass_on(why, viewer)
         self._company.changed()
 
+    def promote(self, viewer: Viewer, text: str) -> None:
+        """A viewer may type from now on, if they ask for it."""
+        viewer.may_write = True
+        viewer.tell(Notice("writer", text))
+        self._company.changed()
+
     def refusal(self, viewer: Viewer) -> str:
         """Why what this viewer types has no effect, or nothing."""
         if viewer.writing:

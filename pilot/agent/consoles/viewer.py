@@ -189,6 +189,11 @@ class Viewer:
         if self.may_write and self._ended_at is None:
             self._desk.keyboard.demote(self, text)
 
+    def promote(self, text: str) -> None:
+        """This viewer may type from now on."""
+        if not self.may_write and self._ended_at is None:
+            self._desk.keyboard.promote(self, text)
+
     def people(self) -> Presence:
         """Who is here now."""
         return self._desk.company.presence(self)

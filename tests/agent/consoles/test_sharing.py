@@ -166,6 +166,12 @@ async def test_one_of_two_who_type_may_stop(ann: Reader, bob: Reader, eve: Reade
     await ann.told("bob watches now", "writer")
     last = await eve.company("ann!", "bob", "eve")
     assert not last.people[1].may_write
+    bob.viewer.promote("your role is operator again")
+    bob.viewer.promote("said once")
+    await bob.told("your role is operator again", "writer")
+    bob.viewer.join()
+    assert (await eve.company("ann!", "bob!", "eve")).people[1].may_write
+    assert not any("said once" in notice.text for notice in bob.notices)
 
 
 async def test_what_is_said_reaches_all_and_no_guest(
