@@ -27,6 +27,7 @@ COMMANDS = (
     Command("power", "power", "turn nodes on and off, reset, pause, install"),
     Command("send", "send", "send nodes a serial break, magic SysRq, an NMI, Ctrl+Alt+Del or keys"),
     Command("console", "console", "a node's serial console in this terminal (Ctrl+] leaves)"),
+    Command("log", "log", "what a node's serial console printed, and when; also of a node that is off"),
     Command("watch", "watch", "every change of your nodes, as it happens"),
     Command("journal", "journal", "what was asked of your nodes, by whom, and what came of it"),
     Command("keys", "keys", "your SSH keys: create one, list what would be shown"),
@@ -40,7 +41,8 @@ APP = "app"
 
 _EPILOG = """\
 exit codes: 0 done, 1 something failed, 2 wrong words or configuration, 3 refused, 4 airboss unreachable,
-5 a key is missing or not the expected one, 6 what came of it is not known, 130 interrupted
+5 a key is missing or not the expected one, 6 what came of it is not known, 7 what was waited for did not
+come in time, 130 interrupted
 """
 
 

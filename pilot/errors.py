@@ -21,6 +21,8 @@ class Exit(IntEnum):
     UNREACHABLE = 4
     IDENTITY = 5
     UNKNOWN = 6
+    NOT_SEEN = 7
+    """What was waited for did not come in time."""
     INTERRUPTED = 130
 
 
@@ -119,6 +121,14 @@ class DeadlineError(PilotError):
     title = "No answer in time"
     code = "deadline"
     exit_code = Exit.UNKNOWN
+
+
+class NotSeenError(PilotError):
+    """What was waited for did not come in time."""
+
+    title = "Not seen"
+    code = "notseen"
+    exit_code = Exit.NOT_SEEN
 
 
 class BusyError(PilotError):

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from pilot.commands import wait_for
 from pilot.commands.context import Context
-from pilot.errors import Exit
+from pilot.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from pilot.link.console_stream import ConsoleStream
@@ -33,11 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="in a pipe: stay after the end of the input until the guest was quiet for so long (2)",
     )
+    wait_for.add_arguments(parser)
     parser.add_argument("--no-replay", action="store_true", help="in a pipe: leave out what was before")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Attach."""
+    """Attach, or do the steps of a script."""
+    if args.steps:
+        return asyncio.run(wait_for.run(args))
+    if args.since_boot:
+        raise UsageError("--since-boot goes with --wait-for", "`pilot log --boot` prints what there is.")
     return asyncio.run(_run(Context(args)))
 
 

@@ -89,6 +89,9 @@ class StandIn:
             Cluster("cluster:vc1", "vc1"),
             *(node(i) for i in range(3)),
         ]
+        self.log: list[wire.LogPage] = [wire.LogPage()]
+        self.prints: list[bytes] = []
+        """What a console prints at once."""
         self.asked: list[wire.RequestBody] = []
         self.on_hello: Callable[[Channel], Awaitable[None]] = self.hello
         self.on_request: Callable[[Channel, wire.Request, wire.RequestBody], Awaitable[None]] = self.answer
@@ -190,12 +193,18 @@ class StandIn:
             reply = self.signed(request, (wire.Outcome(target.name, "done", target.id, target.state),))
             channel.send(reply, wire.Attached(target.id, target.name, True, 0))
             await self.console(channel)
+        elif body.verb == "console.log":
+            channel.send(wire.Reply(), *self.log)
+            if body.args["follow"]:
+                await channel.closed.wait()
         else:
             assert BY_ID[body.verb]
             channel.send(self.signed(request, self.outcomes(body)))
 
     async def console(self, channel: Channel) -> None:
-        """A guest that echoes."""
+        """A guest that prints something, and echoes."""
+        for data in self.prints:
+            channel.send(wire.Output(data))
         while True:
             frame = await channel.frames.get()
             if isinstance(frame, wire.Input):

@@ -13,7 +13,7 @@ DEFAULT_CONFIG = Path("/etc/rocks-pilot/agent.toml")
 _ROOM = "pilot.agent.admin"
 _ROLES = ("viewer", "operator", "owner", "admin")
 _EXITS = """exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused, 4 unreachable, 5 a key is not
-usable, 6 not known, 130 interrupted"""
+usable, 6 not known, 7 not seen in time (`pilot`), 130 interrupted"""
 
 
 class _Command(argparse.ArgumentParser):
