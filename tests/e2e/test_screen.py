@@ -195,6 +195,10 @@ async def test_keys_reach_the_guest_by_the_screen_and_by_verbs(site: Site, ada: 
         assert (await sent("keys", keys=keys)).result == "done"
     await console.expect(b"\noKaB\r\n")
 
+    end = len(console.seen)
+    assert (await sent("cad")).result == "done"
+    await console.expect(b"Requesting system reboot", after=end)
+
     # The role ends what it let do, and the screen is watched on.
     await site.airboss.entitle(site.ada, "vc1", "viewer")
     site.airboss.editor.remove_signers(

@@ -48,11 +48,12 @@ def domain_xml(
         f"<interface type='user'><mac address='52:54:00:00:00:{n:02x}'/><model type='e1000'/></interface>"
         for n in range(nics)
     )
+    bios = "<bios useserial='yes'/>" if serial else ""
     line = "<serial type='pty'/><console type='pty'/>" if serial else ""
     return f"""<domain type='qemu'>
   <name>{name}</name><uuid>{uuid.uuid5(uuid.NAMESPACE_DNS, name)}</uuid>
   <memory unit='MiB'>32</memory><vcpu>1</vcpu>
-  <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/><bios useserial='yes'/></os>
+  <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/>{bios}</os>
   <features><acpi/></features>
   <devices>
     <disk type='file' device='disk'>
