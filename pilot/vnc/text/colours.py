@@ -23,13 +23,13 @@ def _of_rgb(rgb: int) -> Colour:
 def colour(packed: int) -> Colour:
     """A pixel's colour: a palette index if it is one of the 16 exactly, else red, green and blue.
 
-    QEMU stretches VGA's 6 bits to 8 with the upper bits repeated, so that 42 of 63 is 0xAA as it should be;
-    others only shift them: 0xA8 is taken for 0xAA, 0x54 for 0x55, 0xFC for 0xFF.
+    VGA has 6 bits for each of red, green and blue. QEMU makes 0x57 and 0xA8 of 21 and 42, others 0x54 and
+    0xFC of 21 and 63; these are taken for 0x55, 0xAA and 0xFF, too.
     """
     red, green, blue = packed & 0xFF, packed >> 8 & 0xFF, packed >> 16 & 0xFF
-    if red in _SHIFTED and green in _SHIFTED and blue in _SHIFTED:
-        red, green, blue = _SHIFTED[red], _SHIFTED[green], _SHIFTED[blue]
+    if red in _WIDENED and green in _WIDENED and blue in _WIDENED:
+        red, green, blue = _WIDENED[red], _WIDENED[green], _WIDENED[blue]
     return _of_rgb(red << 16 | green << 8 | blue)
 
 
-_SHIFTED = {0x00: 0x00, 0x54: 0x55, 0x55: 0x55, 0xA8: 0xAA, 0xAA: 0xAA, 0xFC: 0xFF, 0xFF: 0xFF}
+_WIDENED = {0x00: 0x00, 0x54: 0x55, 0x55: 0x55, 0x57: 0x55, 0xA8: 0xAA, 0xAA: 0xAA, 0xFC: 0xFF, 0xFF: 0xFF}

@@ -16,7 +16,7 @@ from pilot.vnc.text.screen import SPACE, UNREAD, Numbers
 
 MAX_TRIED = 8
 """Unread cells on a screen among which a cursor is looked for: there is one cursor."""
-BARS = frozenset("_▁▂▬▄█")
+BARS = "▁▂▬▄█"
 """Characters that look like a cursor in some font; one of them by itself is taken for it."""
 
 
@@ -39,18 +39,21 @@ def uncover(pixels: Packed, table: Table) -> Covered | None:
     if others.size != 1:
         return None
     full = differs.all(axis=1)
-    for start, end in _bars(full):
-        for turned_around in (True, False):
-            bar = np.zeros_like(full)
-            bar[start:end] = True
-            if turned_around:
-                # A turned bar need not be full: there may be a glyph's foot in it.
-                code = _code(differs ^ bar[:, None], table)
-            else:
-                code = _behind(differs & ~bar[:, None], start, end, table) if full[start:end].all() else 0
-            if code:
-                return Covered(code, int(others[0]), int(corner))
-    return None
+    bars, found = _bars(full), list[int]()
+    for start, end in bars:
+        # A bar that was turned around need not be full: there may be a glyph's foot in it.
+        turned = differs.copy()
+        turned[start:end] ^= True
+        found.append(_code(turned, table))
+    if not any(found):
+        for start, end in bars:
+            if full[start:end].all():
+                visible = differs.copy()
+                visible[start:end] = False
+                found.append(_behind(visible, start, end, table))
+    # Of what it may be, the plainest: half a letter can look like another one's.
+    code = min(filter(None, found), default=0)
+    return Covered(code, int(others[0]), int(corner)) if code else None
 
 
 def _bars(full: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -84,9 +87,8 @@ def _behind(visible: npt.NDArray[np.bool_], start: int, end: int, table: Table) 
 def _hidden(start: int, end: int) -> Digests:
     """What every combination of pixels in two rows of 8 columns adds to a digest."""
     sums = np.zeros(1, np.uint64)
-    for row in range(start, end):
-        for column in range(8):
-            sums = np.concatenate([sums, sums + ROW_WEIGHTS[row] * COLUMN_WEIGHTS[column]])
+    for weight in np.outer(ROW_WEIGHTS[start:end], COLUMN_WEIGHTS[:8]).ravel():
+        sums = np.concatenate([sums, sums + weight])
     return sums
 
 
@@ -112,7 +114,7 @@ def block(codes: Numbers, inks: Numbers, papers: Numbers) -> tuple[int, int, Cov
 
 def lone_bar(codes: Numbers) -> tuple[int, int] | None:
     """Row and column of the only character on the screen that looks like a cursor."""
-    found = [np.argwhere(codes == ord(bar)) for bar in BARS - {"_"}]
+    found = [np.argwhere(codes == ord(bar)) for bar in BARS]
     places = [place for places in found for place in places.tolist()]
     return (places[0][0], places[0][1]) if len(places) == 1 else None
 

@@ -20,6 +20,9 @@ READABLE = 0.6
 """The part of the cells with something in them that must be read; with less it is a picture."""
 
 
+LINE = ord("_")
+
+
 class Decoder:
     """Keeps what it knows of one screen, so that only cells that changed cost something."""
 
@@ -113,6 +116,8 @@ class Decoder:
                 if (under := cursors.uncover(pixels, table)) is not None:
                     at = row, column
                     codes[at], inks[at], papers[at] = under
+                    if under.code == SPACE and self._stood(grid, at) == LINE:
+                        codes[at] = LINE  # most cursors hide it altogether
         if at is None and (found := cursors.block(codes, inks, papers)) is not None:
             at = found[:2]
             codes[at], inks[at], papers[at] = found[2]
@@ -122,6 +127,10 @@ class Decoder:
         if at is None:
             at = self._hidden_cursor(codes)
         return TextScreen(grid, codes, inks, papers, Cursor(at[1], at[0], True) if at else None)
+
+    def _stood(self, grid: Grid, at: tuple[int, int]) -> int:
+        """What stood in a cell before; SPACE if that is not known."""
+        return int(self._last.codes[at]) if self._last is not None and self._last.grid == grid else SPACE
 
     def _hidden_cursor(self, codes: Numbers) -> tuple[int, int] | None:
         """Where the cursor was, if nothing else has changed since: then it blinks."""

@@ -136,7 +136,12 @@ def _pf2(data: bytes) -> list[Face]:
     for code, flags, offset in struct.iter_unpack(">IBI", index[: len(index) // 9 * 9][: 9 * MAX_GLYPHS]):
         width, rows, left, bottom, advance = struct.unpack_from(">HHhhh", data, offset)
         top = ascent - bottom - rows
-        fits = min(left, top) >= 0 and left + width <= advance <= MAX_CELL and top + rows <= height
+        fits = (
+            min(left, top) >= 0
+            and advance > 0
+            and left + width <= advance <= MAX_CELL
+            and top + rows <= height
+        )
         if flags or not fits or not 0x20 < code < 0x110000 or 0xD800 <= code < 0xE000:
             continue
         packed = np.frombuffer(data[offset + 10 : offset + 10 + (width * rows + 7) // 8], np.uint8)

@@ -44,9 +44,11 @@ def find(packed: Packed, fonts: Fonts) -> Grid | None:
     A screen with next to nothing on it has the grid that is usual for its size.
     """
     shape = packed.shape
+    if not (sizes := _likely(fonts, shape)):
+        return None
     bands = _bands(packed)
     best, best_score = None, 0.0
-    for size in _likely(fonts, shape):
+    for size in sizes:
         for top, bottom in bands:
             found, filled = _aligned(packed[:bottom], size, top, fonts)
             if filled >= FEW and found >= max(FEW, ENOUGH * filled) and found / filled > best_score + 0.05:
@@ -56,8 +58,8 @@ def find(packed: Packed, fonts: Fonts) -> Grid | None:
     for top, bottom in bands if best is None else ():
         if (grid := _unaligned(packed, top, bottom, fonts)) is not None:
             return grid
-    if best is None and bands and _nearly_empty(packed, bands):
-        return Grid.over(_likely(fonts, shape)[0], shape)
+    if best is None and _nearly_empty(packed):
+        return Grid.over(sizes[0], shape)
     return best
 
 
@@ -133,7 +135,7 @@ def _most_frequent(band: Packed) -> np.uint32:
     return np.uint32(colours[counts.argmax()])
 
 
-def _nearly_empty(packed: Packed, bands: list[tuple[int, int]]) -> bool:
+def _nearly_empty(packed: Packed) -> bool:
     """Whether there is not more than a cursor and a word of two letters on it."""
     background = _most_frequent(packed[::8])
     rows, columns = np.nonzero(packed != background)
