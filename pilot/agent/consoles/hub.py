@@ -85,6 +85,8 @@ class ConsoleHub:
                 )
                 console.begin_anew(f"{plain(before.name)} is not {cluster}", node.cluster)
             console.node_changed(node)
+        elif self._logs is not None:
+            self._logs.belongs(node.id, node.cluster)
 
     def node_gone(self, node_id: str) -> None:
         """A node is no more: its console is let go, its streams end."""
@@ -177,9 +179,7 @@ class ConsoleHub:
         if self._logs is None or node is None:
             return None
         log = self._logs.of(node_id)
-        # A node with a console has seen to this already.
-        if log is not None and not log.belongs(node.cluster):
-            log.begin_anew(node.cluster)
+        self._logs.belongs(node_id, node.cluster)
         return log
 
     async def stop(self) -> None:

@@ -167,7 +167,9 @@ class Appender:
 
     def _look(self) -> None:
         """See what is there, and cut off what is torn."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Parents are not made along with it: they would be open to all.
+        self._folder.parent.mkdir(mode=0o700, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         found = segments(self._folder)
         self._starts = [segment.start for segment in found]
         self._bytes = self._indexed = 0

@@ -67,7 +67,8 @@ def claim(root: Path, node_id: str, generation: int, cluster: str) -> None:
     path = folder(root, node_id, generation) / OWNER
     if path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.parent.mkdir(mode=0o700, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     owner = Owner(1, node_id, cluster, time.time())
     fresh = path.with_suffix(".new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -79,6 +79,12 @@ class ConsoleLogs:
             log = self._logs[node_id] = ConsoleLog(self, node_id, self._found.pop(node_id, None))
         return log
 
+    def belongs(self, node_id: str, cluster: str) -> None:
+        """Whose a node's console is now: a log of others is not theirs to read, and is deleted."""
+        log = self.of(node_id) if node_id in self._found or node_id in self._logs else None
+        if log is not None and not log.belongs(cluster):
+            log.begin_anew(cluster)
+
     async def close(self) -> None:
         """Write what waits. Takes 5 s at most."""
         if not await asyncio.to_thread(self.writer.close, CLOSE_SECONDS):

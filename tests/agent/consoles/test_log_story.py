@@ -206,6 +206,7 @@ async def test_new_owners_see_nothing_of_before_if_airboss_was_away_meanwhile(
         restart(lines)
         place.hub.node_changed(of("vc2", node("on", "a")))
         place.hub.node_changed(of("vc2", node("off", "b")))
+        await until(lambda: not any(path.stat().st_size for path in root.rglob("*.log")), 20, "it is deleted")
         for node_id in "ab":
             viewer = await place.attach(node_id)
             assert b"secret" not in viewer._desk.ring.copy()
@@ -218,6 +219,7 @@ async def test_a_log_that_does_not_say_whose_it_is_is_nobodys(tmp_path: Path, li
     async with living(root, lines) as place:
         await turn_on(place, lines)
         await place.read()
+    assert not [path for path in (root, *root.rglob("*")) if path.stat().st_mode & 0o077]
     owner = root / "a" / "000001" / "owner.json"
     owner.write_bytes(b'{"v":1,"node":"a"')
     async with living(root, lines) as place:
