@@ -103,14 +103,14 @@ class Screens:
                 await asyncio.shield(self._left(caller, asked, node, loop.time() - begun))
 
     def recheck(self) -> None:
-        """End the screens of those who may not see them any more; who may only watch, watches."""
+        """End the screens of those who may not see them any more; let others do what they may now."""
         for room in list(self._rooms.values()):
             for viewer, (caller, cluster) in list(room.viewers.items()):
                 role = caller.role(cluster)
                 if role is None:
                     viewer.close(f"your key is not entitled to {plain(cluster)} any more")
                 elif role_covers(role, "operator"):
-                    continue
+                    viewer.may_control(f"your role in {plain(cluster)} is {role} now: you control the screen")
                 elif viewer.exclusive:
                     viewer.close(f"your role in {plain(cluster)} is {role} now: it is not yours alone")
                 else:
@@ -193,7 +193,10 @@ class Screens:
             if exclusive:
                 room.alone = ""
             raise
-        viewer = ScreenViewer(caller.principal, screen, controlling=controlling, exclusive=exclusive)
+        asks = asked.args["mode"] == "control"
+        viewer = ScreenViewer(
+            caller.principal, screen, asks=asks, controlling=controlling, exclusive=exclusive
+        )
         name = plain(caller.principal)
         if exclusive:
             for other in room.viewers:

@@ -35,10 +35,14 @@ class Outlet(Protocol):
 class ScreenViewer:
     """A principal at a screen."""
 
-    def __init__(self, principal: str, screen: Screen, *, controlling: bool, exclusive: bool) -> None:
+    def __init__(
+        self, principal: str, screen: Screen, *, asks: bool, controlling: bool, exclusive: bool
+    ) -> None:
+        """`asks`: it wants to control the screen, if the role lets it; `controlling`: it does now."""
         self.principal = principal
         self.exclusive = exclusive
         """Nobody else is to see it meanwhile."""
+        self._asks = asks
         self._screen = screen
         self._gate = RfbGate(controlling=controlling, exclusive=exclusive)
         self._notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
@@ -84,6 +88,12 @@ class ScreenViewer:
         if self.controlling:
             self._screen.write(self._gate.only_watch())
             self.tell(Notice("writer", text, writing=False))
+
+    def may_control(self, text: str) -> None:
+        """The role lets it control the screen now: if it had asked for that, it does."""
+        if self._asks and not self.controlling:
+            self._gate.controlling = True
+            self.tell(Notice("writer", text, writing=True))
 
     def close(self, text: str) -> None:
         """End it, and say why."""
