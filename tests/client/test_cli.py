@@ -99,6 +99,23 @@ async def test_arguments_of_verbs_are_those_of_the_table(ada: User, airboss: Sta
     assert "from 1 to 3600" in err
 
 
+async def test_what_is_sent_is_asked_as_power_is(ada: User, airboss: StandIn) -> None:
+    code, out, err = await ada.pilot("send", "break", "compute-0-0", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["verb"] == "send.break"
+    words = ("send", "sysrq", "compute-0-0", "--letter", "t", "--by", "serial")
+    code, _, err = await ada.pilot(*words)
+    assert code == Exit.USAGE
+    assert "--yes" in err
+    assert (await ada.pilot(*words, "--yes"))[0] == 0
+    assert (airboss.asked[-1].verb, airboss.asked[-1].args) == ("send.sysrq", {"letter": "t", "by": "serial"})
+    assert (await ada.pilot("send", "ctrl-alt-del", "@all", "-y"))[0] == 0
+    assert (airboss.asked[-1].verb, airboss.asked[-1].targets) == ("send.cad", ("@all",))
+    assert (await ada.pilot("send", "keys", "compute-0-0", "--keys", "ctrl+alt+f2"))[0] == 0
+    assert airboss.asked[-1].args == {"keys": "ctrl+alt+f2"}
+    assert (await ada.pilot("send", "sysrq", "compute-0-0", "--letter", "Z", "-y"))[0] == Exit.USAGE
+
+
 async def test_danger_is_not_done_unasked(ada: User, airboss: StandIn) -> None:
     code, _, err = await ada.pilot("power", "off", "compute-0-0")
     assert code == Exit.USAGE
