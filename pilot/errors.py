@@ -21,7 +21,7 @@ class Exit(IntEnum):
     UNREACHABLE = 4
     IDENTITY = 5
     UNKNOWN = 6
-    NOT_SEEN = 7
+    UNSEEN = 7
     """What was waited for did not come in time."""
     INTERRUPTED = 130
 
@@ -128,7 +128,7 @@ class NotSeenError(PilotError):
 
     title = "Not seen"
     code = "notseen"
-    exit_code = Exit.NOT_SEEN
+    exit_code = Exit.UNSEEN
 
 
 class BusyError(PilotError):

@@ -160,6 +160,7 @@ def test_exit_codes() -> None:
         ("[limits]", settings.Limits),
         ("[usage]", settings.UsageSettings),
         ("[consoles]", settings.ConsoleSettings),
+        ("[console_log]", settings.ConsoleLogSettings),
     ],
 )
 def test_every_setting_is_explained_with_its_default(section: str, struct: type[msgspec.Struct]) -> None:

@@ -182,7 +182,7 @@ async def run(args: argparse.Namespace) -> int:
             await waiting.run(link, context.cluster(link, needed=True))
     except TimeoutError:
         waiting.too_late(seconds)
-        return Exit.NOT_SEEN
+        return Exit.UNSEEN
     finally:
         await link.close()
     waiting.done()

@@ -158,13 +158,13 @@ async def test_what_does_not_come_has_an_exit_code_of_its_own(ada: User, airboss
     airboss.prints = [b"Kernel panic\r\nnot syncing\r\n"]
     words = ("--wait-for", "panic", "--wait-for", "login:", "--timeout", "5")
     code, out, err = await ada.pilot("console", "compute-0-0", *words)
-    assert (code, out) == (Exit.NOT_SEEN, "Kernel panic\n")
+    assert (code, out) == (Exit.UNSEEN, "Kernel panic\n")
     assert "'login:' was not seen within 5 s" in err
     assert "  not syncing" in err
     words = ("--wait-for", "login:", "--timeout", "0.2", "--json")
     code, out, err = await ada.pilot("console", "compute-0-0", *words)
     told = json.loads(out)
-    assert code == Exit.NOT_SEEN
+    assert code == Exit.UNSEEN
     assert (told["matched"], told["waiting_for"], told["steps"]) == (False, "login:", [])
     assert "not syncing" not in err
 
