@@ -26,6 +26,16 @@ class Cells(NamedTuple):
 
 def read(pixels: Packed, table: Table) -> Cells:
     """Read cells: N by rows by columns of pixels."""
+    codes, inks, papers = read_known(pixels, table)
+    unread = codes == UNREAD
+    if unread.any():
+        half = pixels.shape[1] // 2
+        inks[unread], papers[unread] = _mean(pixels[unread, :half]), _mean(pixels[unread, half:])
+    return Cells(codes, inks, papers)
+
+
+def read_known(pixels: Packed, table: Table) -> Cells:
+    """The same, but without the colours of cells that were not read."""
     corner = pixels[:, 0, 0]
     differs = pixels != corner[:, None, None]
     # Where all that differ are of one colour, the least and the greatest of them are the same.
@@ -38,11 +48,7 @@ def read(pixels: Packed, table: Table) -> Cells:
     inks, papers = np.where(turned, corner, other), np.where(turned, other, corner)
     codes[empty] = SPACE
     inks[empty], papers[empty] = corner[empty], corner[empty]
-    unread = codes == 0
-    if unread.any():
-        half = pixels.shape[1] // 2
-        codes[unread] = UNREAD
-        inks[unread], papers[unread] = _mean(pixels[unread, :half]), _mean(pixels[unread, half:])
+    codes[codes == 0] = UNREAD
     return Cells(codes, inks.astype(np.uint32), papers.astype(np.uint32))
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pilot.vnc.framebuffer import Packed
-from pilot.vnc.text.cells import look_up, read
+from pilot.vnc.text.cells import look_up, read_known
 from pilot.vnc.text.digests import anywhere
 from pilot.vnc.text.fonts import Fonts, Size
-from pilot.vnc.text.screen import UNREAD, Grid
+from pilot.vnc.text.screen import UNREAD, Grid, Numbers
 
 BAND = 64
 """Pixel rows that are looked at: at least one whole row of the highest cells."""
@@ -22,6 +22,12 @@ MANY = 0.25
 """A part of the samples in other than the most frequent colours that text does not reach, logos included."""
 FEW = 3
 """Cells with a glyph: fewer are no proof of a grid."""
+LITTLE = 32
+"""Pixels across and down of all that is on a screen that is next to empty."""
+CELLS = 96
+"""Cells of a band that are read to judge a grid."""
+SOME = 0.2
+"""The part of the filled cells that must be letters or digits: pictures have lines and blocks, too."""
 ENOUGH = 0.6
 """The part of the cells with something in them that a grid must read."""
 
@@ -49,15 +55,15 @@ def find(packed: Packed, fonts: Fonts) -> Grid | None:
     bands = _bands(packed)
     best, best_score = None, 0.0
     for size in sizes:
-        for top, bottom in bands:
+        # The second one is for a screen whose fullest part is a logo.
+        for top, bottom in bands if size in sizes[:3] else bands[:1]:
             found, filled = _aligned(packed[:bottom], size, top, fonts)
             if filled >= FEW and found >= max(FEW, ENOUGH * filled) and found / filled > best_score + 0.05:
                 best, best_score = Grid.over(size, shape), found / filled
         if best_score > 0.95:
             return best
-    for top, bottom in bands if best is None else ():
-        if (grid := _unaligned(packed, top, bottom, fonts)) is not None:
-            return grid
+    if best is None and (grid := _unaligned(packed, *bands[0], fonts)) is not None:
+        return grid
     if best is None and _nearly_empty(packed):
         return Grid.over(sizes[0], shape)
     return best
@@ -94,8 +100,11 @@ def _aligned(packed: Packed, size: Size, top: int, fonts: Fonts) -> tuple[int, i
         return 0, 0
     part = packed[first * height : end * height, : columns * width]
     stacked = part.reshape(end - first, height, columns, width).swapaxes(1, 2).reshape(-1, height, width)
-    filled = stacked[(stacked != stacked[:, :1, :1]).any(axis=(1, 2))]
-    codes = read(filled, fonts.table(size)).codes
+    places = np.flatnonzero((stacked != stacked[:, :1, :1]).any(axis=(1, 2)))
+    filled = stacked[places[:: places.size // CELLS + 1]]
+    codes = read_known(filled, fonts.table(size)).codes
+    if np.count_nonzero(_letters(codes)) < max(FEW, SOME * len(codes)):
+        return 0, len(codes)
     return int(np.count_nonzero(codes != UNREAD)), len(codes)
 
 
@@ -111,7 +120,7 @@ def _unaligned(packed: Packed, top: int, bottom: int, fonts: Fonts) -> Grid | No
         digests = anywhere(band != background, *size)
         rows, columns = np.nonzero(digests)
         codes = look_up(digests[rows, columns], fonts.table(size))[0]
-        hit = codes != 0
+        hit = _letters(codes)
         phases = (rows[hit] + top) % size[1] * size[0] + (columns[hit] + left) % size[0]
         if not phases.size:
             continue
@@ -120,6 +129,16 @@ def _unaligned(packed: Packed, top: int, bottom: int, fonts: Fonts) -> Grid | No
         if counts[phase] >= 2 * FEW and counts[phase] > phases.size / 2:
             return Grid.over(size, packed.shape, phase % size[0], phase // size[0])
     return None
+
+
+def _letters(codes: Numbers) -> npt.NDArray[np.bool_]:
+    """Which are digits, or letters of ASCII, Latin-1 and what follows up to Cyrillic."""
+    small = codes | 0x20
+    return (
+        ((codes >= ord("0")) & (codes <= ord("9")))
+        | ((small >= ord("a")) & (small <= ord("z")))
+        | ((codes >= 0xC0) & (codes < 0x460))
+    )
 
 
 def _fullest_window(band: Packed) -> int:
@@ -138,8 +157,8 @@ def _most_frequent(band: Packed) -> np.uint32:
 def _nearly_empty(packed: Packed) -> bool:
     """Whether there is not more than a cursor and a word of two letters on it."""
     background = _most_frequent(packed[::8])
-    rows, columns = np.nonzero(packed != background)
-    if not rows.size:
-        return True
-    spread: npt.NDArray[np.int64] = np.array([np.ptp(rows), np.ptp(columns)])
-    return bool(rows.size <= 64 * 8 and spread[0] < 32 and spread[1] < 32)
+    ink = packed != background
+    if (count := int(np.count_nonzero(ink))) == 0 or count > LITTLE**2:
+        return count == 0
+    rows, columns = np.nonzero(ink)
+    return bool(np.ptp(rows) < LITTLE and np.ptp(columns) < LITTLE)
