@@ -39,6 +39,10 @@ LOOK_AGAIN_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
+class _NotNowError(Exception):
+    """There is a reason not to open it."""
+
+
 class ScreenSession:
     """One node's screen. `run` keeps it open until `close`, or until it is refused."""
 
@@ -94,7 +98,8 @@ class ScreenSession:
         self._clock = clock
         self._client: RfbClient | None = None
         self._stream: ScreenStream | None = None
-        self._opening = Opening(open, clock)
+        self._open = open
+        self._opening = Opening(self._open_now, clock)
         self._closed = False
 
     # --- what the user does ----------------------------------------------------------------------
@@ -172,6 +177,8 @@ class ScreenSession:
             while await self._may():
                 try:
                     stream = await self._opening.stream(self._how, self._failed)
+                except _NotNowError:
+                    continue
                 except PilotError as error:
                     self._refused(error)
                     await self._opening.wait(None)
@@ -200,6 +207,12 @@ class ScreenSession:
             self._opening.was_wanted()
             self._enter("opening", "")
         return not self._closed
+
+    async def _open_now(self, mode: ScreenMode, exclusive: bool) -> ScreenStream:
+        if self._why_not():
+            # It may have become known since the attempt before.
+            raise _NotNowError
+        return await self._open(mode, exclusive)
 
     def _how(self) -> tuple[ScreenMode, bool]:
         return self.mode, self.exclusive

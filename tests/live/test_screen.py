@@ -199,6 +199,18 @@ async def test_it_is_not_opened_while_there_is_a_reason(door: Door) -> None:
         await running
 
 
+async def test_a_reason_that_is_known_late(door: Door, session: ScreenSession) -> None:
+    await becomes(session, "live")
+    door.error = BackendError("it is off", "")
+    door.guest.streams[-1].end("the node was turned off")
+    await until(lambda: session.why == "it is off", 20)
+    asked = len(door.asked)
+    door.reason = "○ off"
+    session.retry()
+    await becomes(session, "waiting")
+    assert len(door.asked) == asked
+
+
 async def test_a_refusal_ends_it_until_it_is_tried_again(door: Door, session: ScreenSession) -> None:
     await becomes(session, "live")
     door.error = RefusedError("not yours", "Ask the admin.")
