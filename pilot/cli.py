@@ -28,6 +28,7 @@ COMMANDS = (
     Command("send", "send", "send nodes a serial break, magic SysRq, an NMI, Ctrl+Alt+Del or keys"),
     Command("console", "console", "a node's serial console in this terminal (Ctrl+] leaves)"),
     Command("log", "log", "what a node's serial console printed, and when; also of a node that is off"),
+    Command("screen", "screen", "one look at a node's screen: its text, or a picture of it"),
     Command("watch", "watch", "every change of your nodes, as it happens"),
     Command("journal", "journal", "what was asked of your nodes, by whom, and what came of it"),
     Command("keys", "keys", "your SSH keys: create one, list what would be shown"),
