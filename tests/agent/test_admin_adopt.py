@@ -187,6 +187,7 @@ def test_check_names_what_is_odd(site: Site, run: Run) -> None:
     for expected in (
         "ok host container-0-0: QEMU by libvirt ",
         "warn cluster vi-1: no serial console to open: mute on container-0-1",
+        "warn cluster vi-1: no screen (VNC) to open: a on container-0-0, mute on container-0-1",
         "warn cluster vi-2: it has no nodes",
         "warn cluster vi-3: b on container-0-1 belong to it, but it is not known here",
         "warn cluster vi-1: no key that is valid now is bound to it",

@@ -133,6 +133,13 @@ def _nodes(known: set[str], vms: Sequence[Vm]) -> Iterator[Finding]:
                 f"no serial console to open: {_some(silent)}",
                 "Add <console type='pty'/> to the VM's definition, and console=ttyS0 to its kernel.",
             )
+        blind = [vm for vm in nodes if not vm.facts.screen]
+        if blind:
+            yield warn(
+                what,
+                f"no screen (VNC) to open: {_some(blind)}",
+                "Add <graphics type='vnc'><listen type='socket'/></graphics> to the VM's definition.",
+            )
 
 
 def _some(vms: Sequence[Vm]) -> str:

@@ -103,6 +103,10 @@ class Screens:
     def drop(self, why: str) -> None:
         """The host does not answer: connections to it that hang are let go. Open screens go on."""
         self._lanes.drop(why)
+        # Threads that hang there may do so for hours, and must not keep anybody out once it is back.
+        asking, self._asking = list(self._asking.values()), {}
+        for done in asking:
+            done.set()
 
     def close(self, why: str) -> None:
         """Let everything go."""
