@@ -3,6 +3,11 @@
 A file may be a font, a VGA BIOS image, or a bare table of 256 glyphs in the order of code page 437 whose name
 ends in its size, like `kernel.8x16`. Files named earlier come first where two fonts disagree on a glyph.
 Digests of characters that consoles do not show are left out: they would only make the file larger.
+
+The file that comes with the project knows the glyphs of SeaBIOS's VGA BIOS (8x16, 8x14, 8x8); of Linux' own
+fonts 8x16 and 16x32; of kbd's eurlatgr, latarcyrheb-sun16 and -sun32, default8x16, lat0-16, Lat2-Terminus16; of
+the VGA, Fixed, Terminus and TerminusBold faces of Debian's console-setup (Uni2 and Lat15, 14 pixels high and
+more); and of GRUB's unicode.pf2, which is GNU Unifont.
 """
 
 from __future__ import annotations

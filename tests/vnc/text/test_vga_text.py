@@ -14,7 +14,7 @@ from tests.vnc.text.reading import Reader, panic_lines
 
 pytestmark = pytest.mark.e2e
 
-FONTS = ("Lat15-Terminus16", "Lat15-Fixed16", "Lat15-VGA14")
+FONTS = ("Lat15-Terminus16", "Lat15-Fixed16", "Lat15-VGA14", "Lat15-VGA16")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,16 @@ def test_blinking_cursor_is_no_character(reader: Reader) -> None:
     assert screen.cursor == (6, 0, True)
     assert screen.hit_rate == 1.0
     assert screen.text(0) == "pages g"
+
+
+def test_people_log_in_on_the_screen(reader: Reader) -> None:
+    # A getty of its own, whatever the tests before have left there.
+    reader.machine.run("killall getty; zcat /fonts/Lat15-VGA16 | loadfont")
+    reader.until("login:")
+    for word, answer in (("root", "Password:"), ("pilot", "root@node:~#"), ("tty", "/dev/tty1")):
+        for key in (*word, "ret"):
+            reader.machine.press(key)
+        reader.until(answer)
 
 
 def test_panic(reader: Reader) -> None:
