@@ -48,6 +48,9 @@ class Office(Protocol):
     def mended(self) -> None:
         """From the writer's thread: what could not be written can be again."""
 
+    def overrun(self, log: ConsoleLog) -> None:
+        """More was printed than the disk takes."""
+
     def written(self, log: ConsoleLog) -> None:
         """From the writer's thread: somebody waits for what was printed, and there is more of it."""
 
@@ -88,7 +91,6 @@ class ConsoleLog:
         """It is known that the console belongs to that cluster now."""
         self._early: list[tuple[float, float, int, bytes]] = []
         self._early_size = 0
-        self._overrun = False
         self._retry = 0.0
         self._pause = FIRST_PAUSE
         self._failing = False
@@ -175,10 +177,8 @@ class ConsoleLog:
     def _queue(self, utc: float, mono: float, kind: int, data: bytes) -> None:
         run = Run(self.end, utc, mono, kind, data)
         self.end += len(data)
-        fits = self._office.writer.put(self, run)
-        if not fits and not self._overrun:
-            _log.warning("the disk is too slow for what %s prints: its log has a gap", self.node_id)
-        self._overrun = not fits
+        if not self._office.writer.put(self, run):
+            self._office.overrun(self)
 
     # --- in the writer's thread --------------------------------------------------------------------
 

@@ -66,7 +66,9 @@ class Writer:
             log.waiting += size
             self._waiting += size
             self._runs.append((log, run))
-            if self._idle:
+            full = not self._hurry and (log.waiting > MOST_OF_ONE // 4 or self._waiting > MOST // 4)
+            self._hurry |= full
+            if self._idle or full:
                 self._condition.notify()
         return True
 

@@ -18,6 +18,7 @@ from pilot.agent.settings import ConsoleLogSettings
 
 CLOSE_SECONDS = 5.0
 SWEEP_SECONDS = 3600.0
+WARN_SECONDS = 60.0
 _ALIVE = "alive"
 """A file whose time says when airboss was there last."""
 _DAY = 86_400.0
@@ -49,6 +50,7 @@ class ConsoleLogs:
         self._found = found
         self._logs: dict[str, ConsoleLog] = {}
         self._loop = asyncio.get_running_loop()
+        self._warn_at = 0.0
         self._trouble = False
         """It was said that logs cannot be written, and not yet that they can again."""
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
@@ -89,6 +91,13 @@ class ConsoleLogs:
         """Write what waits. Takes 5 s at most."""
         if not await asyncio.to_thread(self.writer.close, CLOSE_SECONDS):
             _log.warning("the last of what consoles printed is not in their logs: the disk is too slow")
+
+    def overrun(self, log: ConsoleLog) -> None:
+        """More was printed than the disk takes; that is logged now and then."""
+        now = time.monotonic()
+        if now >= self._warn_at:
+            self._warn_at = now + WARN_SECONDS
+            _log.warning("more is printed than the disk takes: logs have gaps, that of %s first", log.node_id)
 
     # --- from the writer's thread ------------------------------------------------------------------
 
