@@ -248,6 +248,11 @@ async def test_faults_while_a_screen_is_watched(site: Site, ada: Link) -> None:
     screen.client.request(incremental=False)
     await until(lambda: screen.updates > updates, SECONDS, "it goes on where it stood still")
 
+    async def well() -> bool:
+        return (await nodes_of(ada))[NODE].hung_ms is None
+
+    await until(well, SECONDS, "the node is not named as hung any more")
+
     # One asks for picture after picture and reads none; the other is served all the same.
     deaf = await ada.screen(NODE, "vc1")
     deaf.write(b"RFB 003.008\n\x01\x01")
