@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-from bench.keystrokes import Pty
+from bench.keystrokes import Pty, over_a_link
 from bench.result import Row, below, median
 from bench.workshop import CLUSTER, Bench, Workshop, console_script, node_plans
 from pilot import wire
@@ -59,8 +59,10 @@ async def measure(workshop: Workshop) -> list[Row]:
 async def _print(site: Bench, node: str) -> None:
     """Let the guest print, through airboss, which keeps it."""
     async with await site.ada.link() as link:
+        async with over_a_link(link, node):
+            pass  # airboss holds the console now, and the guest takes keys
         stream = await link.console(node, CLUSTER)
-        stream.type(f"seq 1 {LINES} | sed 's/$/ {LINE}/'\r".encode())
+        stream.type(f"\rseq 1 {LINES} | sed 's/$/ {LINE}/'\r".encode())
         stream.type(b"echo all-$((1+1))-said\r")
         seen = b""
         async with asyncio.timeout(SECONDS):

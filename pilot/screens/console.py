@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from textual import on, work
 from textual.containers import Container
+from textual.geometry import Size
 from textual.widget import Widget
 
 from pilot.console import keys
@@ -26,6 +27,10 @@ from pilot.widgets.terminal import TerminalWidget
 PANES = 2
 OFFERED = 50
 """Names that a line is completed to."""
+_AROUND = 3
+"""Lines around the terminal: tabs, status, and the last one."""
+_KNOWN_FROM, _TITLE_FROM = 15, 30
+"""Heights from which on there are just these, and from which on the title is there, too."""
 TWICE_SECONDS = 1.0
 """Two presses of the release key so close to each other are one to the guest."""
 
@@ -72,6 +77,11 @@ class ConsoleScreen(ConsoleActs):
         if not self._covered:
             self._active.terminal.focus()
         self._covered = False
+
+    def begin(self, size: Size) -> None:
+        """Open the console while the tab is made, for the size that it will have in an app of this one."""
+        if size.height >= _KNOWN_FROM:
+            self._active.begin(size.width, size.height - _AROUND - (size.height >= _TITLE_FROM))
 
     @property
     def panes(self) -> Sequence[ConsolePane]:

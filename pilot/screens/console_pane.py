@@ -151,9 +151,15 @@ class ConsolePane(Vertical):
     @on(TerminalWidget.Resized)
     def _resized(self, event: TerminalWidget.Resized) -> None:
         event.stop()
-        self.session.resize(event.columns, event.rows)
+        self.begin(event.columns, event.rows)
+
+    def begin(self, columns: int, rows: int) -> None:
+        """Give the terminal this size, and open the console if it is not: it is opened with its first size.
+
+        Where the size is known, this need not wait for the pane to be there: airboss takes as long as that.
+        """
+        self.session.resize(columns, rows)
         if self._keeping is None:
-            # Not before: the engine's first size is the one that the console is opened with.
             self._keeping = asyncio.create_task(self.session.run(), name="console")
 
     def fix_size(self, fixed: bool) -> None:

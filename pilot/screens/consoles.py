@@ -37,6 +37,7 @@ class Consoles:
         mode = f"console-{self._count}"
         screen = ConsoleScreen(self._cockpit, desk, mode, node, how, self._turns)
         self._screens[mode] = screen
+        screen.begin(self._app.size)
         self._app.add_mode(mode, lambda: screen)
         self._cockpit.open_tab(Opened(mode, f"⌁ {node.name or node.domain}"))
         self._app.switch_mode(mode)
