@@ -27,6 +27,11 @@ def console_fonts() -> Path:
     return _fetched("console-setup-linux", "usr/share/consolefonts", ("/consolefonts/Lat15-",))
 
 
+def uefi() -> Path:
+    """A firmware for QEMU; downloaded, not installed."""
+    return _fetched("ovmf", "usr/share/ovmf/OVMF.fd", ("/ovmf/OVMF.fd",))
+
+
 def kernel() -> Path:
     """The guest's kernel."""
     return parts_module.find(cache_folder()).kernel

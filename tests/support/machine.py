@@ -98,7 +98,7 @@ class Machine:
 
     def press(self, *keys: str) -> None:
         """Press keys together, by QEMU's names for them."""
-        self.ask("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
+        self.ask("send-key", keys=[{"type": "qcode", "data": key} for key in keys], **{"hold-time": 20})
 
     def type(self, line: str) -> None:
         """Type a line on the serial line."""

@@ -40,6 +40,7 @@ PLACES = (
 )
 MAX_FILES = 600
 
+VGA_ROWS = (8, 14, 16)
 WIDE = 9
 """Columns of a cell of VGA text whose glyphs have 8."""
 
@@ -138,7 +139,8 @@ def _files(places: Iterable[tuple[str, str]]) -> Iterator[Path]:
 
 
 _USUAL = {
-    size: rank for rank, size in enumerate([(8, 16), (9, 16), (8, 14), (9, 14), (8, 8), (9, 8), (16, 32)])
+    size: rank
+    for rank, size in enumerate([(8, 16), (9, 16), (8, 14), (9, 14), (8, 19), (8, 8), (9, 8), (16, 32)])
 }
 
 
@@ -149,7 +151,7 @@ def _glyphs(face: Face) -> Iterator[tuple[Size, tuple[Digests, Codes, npt.NDArra
     bitmaps, codes, positions = face.bitmaps[known], codes[known], face.positions[known] & 0xFF
     rows, columns = face.bitmaps.shape[1:]
     yield (columns, rows), _digested(bitmaps, codes)
-    if columns == 8:
+    if columns == 8 and rows in VGA_ROWS:
         # VGA text has cells of 9 columns. The last is empty, or repeats the one before in 0xC0 to 0xDF so
         # that lines join; QEMU begins at 0xB0.
         empty = np.pad(bitmaps, ((0, 0), (0, 0), (0, 1)))

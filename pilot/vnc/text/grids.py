@@ -22,6 +22,8 @@ MANY = 0.25
 """A part of the samples in other than the most frequent colours that text does not reach, logos included."""
 FEW = 3
 """Cells with a glyph: fewer are no proof of a grid."""
+ANYWHERE = ((8, 16), (8, 19))
+"""Sizes of cells that may begin anywhere: GRUB's, and those of UEFI, which has its text in the middle."""
 LITTLE = 32
 """Pixels across and down of all that is on a screen that is next to empty."""
 CELLS = 96
@@ -109,12 +111,12 @@ def _aligned(packed: Packed, size: Size, top: int, fonts: Fonts) -> tuple[int, i
 
 
 def _unaligned(packed: Packed, top: int, bottom: int, fonts: Fonts) -> Grid | None:
-    """A grid that begins elsewhere, as GRUB's: glyphs are looked for at every place of a band."""
+    """A grid that begins elsewhere: glyphs are looked for at every place of a band."""
     band = packed[top:bottom]
     left = _fullest_window(band)
     band = band[:, left : left + WINDOW]
     background = _most_frequent(band)
-    for size in ((8, 16),):
+    for size in ANYWHERE:
         if band.shape[0] < size[1] or band.shape[1] < size[0]:
             continue
         digests = anywhere(band != background, *size)

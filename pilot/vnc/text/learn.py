@@ -5,9 +5,9 @@ ends in its size, like `kernel.8x16`. Files named earlier come first where two f
 Digests of characters that consoles do not show are left out: they would only make the file larger.
 
 The file that comes with the project knows the glyphs of SeaBIOS's VGA BIOS (8x16, 8x14, 8x8); of Linux' own
-fonts 8x16 and 16x32; of kbd's eurlatgr, latarcyrheb-sun16 and -sun32, default8x16, lat0-16, Lat2-Terminus16; of
-the VGA, Fixed, Terminus and TerminusBold faces of Debian's console-setup (Uni2 and Lat15, 14 pixels high and
-more); and of GRUB's unicode.pf2, which is GNU Unifont.
+fonts 8x16 and 16x32; of EDK II, which most UEFI is made of; of kbd's eurlatgr, latarcyrheb-sun16 and -sun32,
+default8x16, lat0-16, Lat2-Terminus16; of the VGA, Fixed, Terminus and TerminusBold faces of Debian's
+console-setup (Uni2 and Lat15, 14 pixels high and more); and of GRUB's unicode.pf2, which is GNU Unifont.
 """
 
 from __future__ import annotations

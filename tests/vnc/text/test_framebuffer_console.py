@@ -1,4 +1,4 @@
-"""Screens of 1024x768 pixels: GRUB's, and Linux' framebuffer console with its own and other fonts."""
+"""Framebuffers: UEFI's shell, GRUB, and Linux' console of 1024x768 pixels with its own and other fonts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.consoles_on_screens import GRUB_SIGNS, GRUB_WORDS, grub
+from tests.support.consoles_on_screens import GRUB_SIGNS, GRUB_WORDS, grub, uefi
 from tests.support.machine import Machine
 from tests.vnc.text.reading import Reader, panic_lines
 
@@ -25,6 +25,14 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         machine.press("esc")
         machine.log_in()
         yield reader
+
+
+def test_uefi() -> None:
+    with Machine("-bios", uefi()) as machine:
+        screen = Reader(machine).until("Press ESC in")
+    assert screen.cell == (8, 19)
+    assert screen.hit_rate == 1.0
+    assert any(screen.text(row).strip().startswith("UEFI Interactive Shell v") for row in range(screen.rows))
 
 
 def test_grub(reader: Reader) -> None:
