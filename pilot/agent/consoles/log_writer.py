@@ -41,19 +41,26 @@ Work = Callable[[], None]
 
 
 class Writer:
-    """The thread. Everything may be called from any thread."""
+    """The thread. `put` is for one thread, what else there is for any."""
 
-    def __init__(self, pulse: Work, every: float = EVERY) -> None:
-        """It runs from now on. `pulse` is called in it about every ten seconds."""
+    def __init__(self, pulse: Work, later: Callable[[float, Work], object]) -> None:
+        """It runs from now on.
+
+        Args:
+            pulse: called in it about every ten seconds.
+            later: has something done so many seconds after `put` was called: then the thread wakes. Were it
+                woken at once, who waits for a key's echo would wait for a change of threads.
+        """
         self._pulse = pulse
-        self._every = every
+        self._later = later
+        self._pause = EVERY
+        self._expected = False
+        """The thread will be woken."""
         self._condition = threading.Condition()
         self._runs: list[tuple[Log, Run | Work]] = []
         self._waiting = 0
         self._hurry = False
         self._stopping = False
-        self._idle = False
-        """The thread waits for something to come."""
         self._thread = threading.Thread(target=self._run, name="console-log", daemon=True)
         self._thread.start()
 
@@ -66,18 +73,27 @@ class Writer:
             log.waiting += size
             self._waiting += size
             self._runs.append((log, run))
-            full = not self._hurry and (log.waiting > MOST_OF_ONE // 4 or self._waiting > MOST // 4)
-            self._hurry |= full
-            if self._idle or full:
-                self._condition.notify()
+            expected, self._expected = self._expected, True
+            if not self._hurry and (log.waiting > MOST_OF_ONE // 4 or self._waiting > MOST // 4):
+                self._wake()
+        if not expected:
+            self._later(self._pause, self.wake)
         return True
 
     def do(self, log: Log, work: Work) -> None:
         """Have something done between what was printed before and what comes after. It must not raise."""
         with self._condition:
             self._runs.append((log, work))
-            self._hurry = True
-            self._condition.notify()
+            self._wake()
+
+    def wake(self) -> None:
+        """Write what waits, now."""
+        with self._condition:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._hurry = True
+        self._condition.notify()
 
     def flush(self, log: Log) -> Future[None]:
         """Done once all that was queued before has been written, or has failed."""
@@ -94,22 +110,18 @@ class Writer:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        pause, beat = self._every, time.monotonic()
+        beat = time.monotonic()
         while True:
             with self._condition:
-                if not (self._runs or self._stopping):
-                    self._idle = True
+                if not (self._hurry or self._stopping):
                     self._condition.wait(max(beat + PULSE - time.monotonic(), 0.0))
-                    self._idle = False
-                if self._runs and not (self._hurry or self._stopping):
-                    self._condition.wait_for(lambda: self._hurry or self._stopping, pause)
-                runs, self._runs, self._hurry = self._runs, [], False
+                runs, self._runs, self._hurry, self._expected = self._runs, [], False, False
                 stopping = self._stopping
             begun = time.monotonic()
             if runs:
                 self._write(runs)
             took = time.monotonic() - begun
-            pause = min(max(self._every, 4 * took), LONGEST)
+            self._pause = min(max(EVERY, 4 * took), LONGEST)
             if stopping and not self._runs:
                 self._pulse()
                 return

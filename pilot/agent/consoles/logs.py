@@ -54,7 +54,7 @@ class ConsoleLogs:
         self._trouble = False
         """It was said that logs cannot be written, and not yet that they can again."""
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
-        self.writer = Writer(self._beat)
+        self.writer = Writer(self._beat, self._loop.call_later)
 
     @classmethod
     async def open(
