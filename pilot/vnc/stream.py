@@ -45,8 +45,14 @@ class Reader:
     async def begun(self) -> bool:
         """Wait for the next message's first byte, for ever; False if the stream ends before it."""
         if not self._buffer:
-            self._buffer += await self._stream.read()
+            self._buffer += await self._read()
         return bool(self._buffer)
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._stream.read()
+        except OSError as error:
+            raise VncError(f"the VNC connection was lost: {error}", "Open the screen again.") from None
 
     async def exactly(self, count: int) -> bytes:
         """So many bytes: callers take long parts in pieces of CHUNK.
@@ -58,7 +64,7 @@ class Reader:
         while len(buffer) < count:
             try:
                 async with asyncio.timeout(self._stall):
-                    data = await self._stream.read()
+                    data = await self._read()
             except TimeoutError:
                 raise VncError(
                     f"the VNC server stopped in the middle of a message, {self._stall:.0f} s ago",

@@ -375,3 +375,12 @@ async def test_nothing_is_said_of_an_update_until_it_is_whole() -> None:
     assert calls == [1]
     server.end()
     await run
+
+
+async def test_a_connection_that_is_lost_is_an_error_with_words() -> None:
+    class Lost(Scripted):
+        async def read(self) -> bytes:
+            raise ConnectionResetError(104, "Connection reset by peer")
+
+    with pytest.raises(VncError, match="was lost: .*reset by peer"):
+        await RfbClient(Lost()).handshake()

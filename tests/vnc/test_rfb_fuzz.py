@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import struct
 import tracemalloc
-from functools import cache
+from functools import cache, partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -52,6 +52,10 @@ def session() -> bytes:
     )
 
 
+def ask(client: RfbClient) -> None:
+    client.request()
+
+
 async def served(data: bytes, chunk: int = 1 << 20) -> None:
     """Run a client on what a server sends, asking for more after each update."""
     client = RfbClient(Scripted(data, ended=True, chunk=chunk))
@@ -61,7 +65,7 @@ async def served(data: bytes, chunk: int = 1 << 20) -> None:
         except VncError:
             return
         with contextlib.suppress(VncError):
-            client.updated = lambda: None if client.request() else None
+            client.updated = partial(ask, client)
             await client.run()
 
 
