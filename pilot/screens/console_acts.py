@@ -123,6 +123,30 @@ class ConsoleActs(PilotScreen):
         self._active.terminal.look_at_bottom()
         self._active.terminal.focus()
 
+    # --- the console itself ----------------------------------------------------------------------
+
+    def action_stty(self) -> None:
+        """Type what tells the guest's shell the terminal's size."""
+        self._active.session.type(self._active.session.stty_command())
+        self.action_type()
+
+    def action_size(self) -> None:
+        """80 by 24, which is what most guests take a serial line for; or all the room there is."""
+        self._active.fix_size(not self._active.terminal.fixed)
+
+    def action_cancel_paste(self) -> None:
+        """Stop typing what was pasted."""
+        if self._active.session.pasting.cancel():
+            self.cockpit.flash("the rest of the paste is not typed", "dim", 4)
+
+    def action_again(self) -> None:
+        """Try to open it now."""
+        self._active.session.retry()
+
+    def action_full(self) -> None:
+        """The console in the whole terminal, until `Ctrl+]`."""
+        self._active.go_full()
+
     # --- looking ---------------------------------------------------------------------------------
 
     def action_boot(self) -> None:

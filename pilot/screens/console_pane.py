@@ -12,10 +12,9 @@ from textual.containers import Vertical
 from textual.keys import key_to_character
 from textual.message import Message
 
-from pilot import app_config, ending, keymap
+from pilot import app_config, keymap
 from pilot.console import paste
 from pilot.console.bittty_engine import BitttyEngine
-from pilot.console.boots import boot_above
 from pilot.danger import Question
 from pilot.errors import PilotError
 from pilot.key_sequences import KeySequence
@@ -26,6 +25,8 @@ from pilot.records import Node
 from pilot.render import console as render
 from pilot.render.table import Cell
 from pilot.screens import console_words
+from pilot.screens.boot_look import BootLook
+from pilot.screens.lending import lend_terminal
 from pilot.widgets.cell_line import CellLine
 from pilot.widgets.confirm import ConfirmScreen
 from pilot.widgets.terminal import RELEASE_KEY, TerminalWidget
@@ -102,6 +103,7 @@ class ConsolePane(Vertical):
         )
         release = keymap.release_key(cockpit.settings.keys, RELEASE_KEY)
         self.terminal = TerminalWidget(engine, release_key=release)
+        self._boots = BootLook(self.terminal)
         self._was_live = True
         self._bells = 0
         self._sized = False
@@ -279,23 +281,7 @@ class ConsolePane(Vertical):
 
     def look_at_boot(self) -> None:
         """Show where the node was turned on last; if that was just done, the time before."""
-        terminal, engine = self.terminal, self.session.engine
-        place = (terminal.view.top + engine.dropped, terminal.view.following)
-        again = self._boot is not None and self._boot[1] == place
-        above = self._boot[0] if self._boot is not None and again else None
-        if above is None and not terminal.view.following:
-            above = place[0]
-        boot = boot_above(engine, above)
-        if boot is None:
-            said = "older lines are still loading" if self.session.loading else "nothing older is kept here"
-            self._cockpit.flash(f"no start of {self.session.name} above this: {said}", "dim", 4)
-            return
-        terminal.look_at(boot.line)
-        self._boot = boot.line, (terminal.view.top + engine.dropped, terminal.view.following)
-        self._cockpit.flash(f"turned on at {boot.time}: B goes to the time before", "dim", 6)
-
-    _boot: tuple[int, tuple[int, bool]] | None = None
-    """The line of the start that is looked at, and what was in view then."""
+        self._cockpit.flash(self._boots.look_further_up(self.session.loading), "dim", 6)
 
     def search(self, text: str) -> None:
         """Search for a text, and say how often it is there; nothing ends the search."""
@@ -311,18 +297,12 @@ class ConsolePane(Vertical):
     @work(exclusive=True, group="full")
     async def go_full(self) -> None:
         """The console in the whole of the user's terminal, until `Ctrl+]`."""
-        from pilot.live import full_terminal
-
         session = self.session
         shared = session.people is not None and any(person.writing for person in session.people.others)
         mode: Mode = ("join" if shared else "take") if session.writing else "watch"
         session.pause()
         try:
-            # Nothing of the app's may be drawn meanwhile: the terminal is somebody else's.
-            with self.app.batch_update(), self.app.suspend(), ending.signals_lent(self.app.exit):
-                number = await full_terminal.attach(self._open_whole, mode)
-            if number is not None:
-                self.app.exit(128 + number)
+            await lend_terminal(self.app, self._open_whole, mode)
         except PilotError as error:
             self._cockpit.flash_error(error)
         except SuspendNotSupported:

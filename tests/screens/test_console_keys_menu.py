@@ -137,7 +137,7 @@ async def test_the_last_boot_and_the_one_before(tmp_path: Path) -> None:
         await app.press("B")
         await app.sees("boot 1 line 0")
         await app.press("B")
-        await app.sees("no start of compute-0-0 above this")
+        await app.sees("no start above this: nothing older is kept")
         await app.press("end", "B")
         await app.sees("boot 3 line 0")
 
