@@ -382,5 +382,5 @@ async def test_a_connection_that_is_lost_is_an_error_with_words() -> None:
         async def read(self) -> bytes:
             raise ConnectionResetError(104, "Connection reset by peer")
 
-    with pytest.raises(VncError, match="was lost: .*reset by peer"):
+    with pytest.raises(VncError, match=r"was lost: .*reset by peer"):
         await RfbClient(Lost()).handshake()

@@ -59,7 +59,8 @@ async def desktop(folder: Path, *options: str) -> AsyncIterator[Desktop]:
     ours, theirs = os.pipe()
     process = await asyncio.create_subprocess_exec(
         "Xvnc", "-displayfd", str(theirs), "-geometry", "640x480", "-depth", "24", "-SecurityTypes", "None",
-        "-rfbunixpath", str(folder / "vnc"), "-rfbport", "-1", "-nolisten", "tcp", "-ac", "-noreset", *options,
+        "-rfbunixpath", str(folder / "vnc"), "-rfbport", "-1", "-nolisten", "tcp", "-ac", "-noreset",
+        *options,
         pass_fds=(theirs,),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
