@@ -26,6 +26,7 @@ PARTS = {
     "demo": "the demo's second start",
     "engine": "the terminal engine of console tabs",
     "text_decode": "text read from the pixels of a screen",
+    "vnc_decode": "whole screens taken from a VNC server",
     "rows": "the table of nodes: filled, sorted, filtered, and keys while rows change",
     "attach": "a console of 1 MiB of history opened: the right screen, and the lines above it",
     "terminal": "a guest that floods its console in the app",
