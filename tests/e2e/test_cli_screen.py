@@ -71,7 +71,7 @@ async def test_from_a_login_to_a_panic(site: Site, tmp_path: Path) -> None:
     assert size_of(picture.read_bytes()) == (told["width"], told["height"])
 
     code, _, err = await pilot(site.ada, "screen", NODE, "--wait-for", "never there", "--timeout", "1")
-    assert code == Exit.NOT_SEEN, err
+    assert code == Exit.UNSEEN, err
 
     await panic(site)
     code, out, err = await pilot(
