@@ -39,3 +39,16 @@ class People(msgspec.Struct, frozen=True):
     def _there(self, now: float) -> float:
         """airboss's clock."""
         return self.presence.time + max(0.0, now - self.heard)
+
+
+def who(presence: wire.Presence) -> str:
+    """Who is at a console, in one line."""
+    return "; ".join(_person(one, presence) for one in presence.people)
+
+
+def _person(one: wire.Person, presence: wire.Presence) -> str:
+    name = f"{one.principal} (you)" if one.id == presence.you else one.principal
+    if not one.writing:
+        return f"{name} watches"
+    idle = round(presence.time - one.typed)
+    return f"{name} types" + (f", idle for {idle} s" if one.typed and idle >= 5 else "")

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from pilot import wire
 from pilot.agent.consoles.viewer import Viewer
-from pilot.agent.stock_keys import HELP, Keys, Meant
+from pilot.console_keys import Keys, Meant, help_words
+from pilot.people import who
 from pilot.terminal_filter import TerminalFilter
 
 _SLICE = 8 * 1024
@@ -90,7 +91,7 @@ class StockConsole:
         elif meant.what == "who":
             self._notice(who(viewer.people()))
         elif meant.what == "help":
-            self._notice(HELP)
+            self._notice(help_words())
         else:
             self._terminal.write(meant.data)
             if meant.what == "say":
@@ -98,19 +99,6 @@ class StockConsole:
 
     def _notice(self, text: str) -> None:
         self._terminal.write(f"\r\n\x1b[2m[pilot: {wire.plain(text, _MAX_NOTICE)}]\x1b[0m\r\n".encode())
-
-
-def who(presence: wire.Presence) -> str:
-    """Who is at a console, in one line."""
-    return "; ".join(_person(one, presence) for one in presence.people)
-
-
-def _person(one: wire.Person, presence: wire.Presence) -> str:
-    name = f"{one.principal} (you)" if one.id == presence.you else one.principal
-    if not one.writing:
-        return f"{name} watches"
-    idle = round(presence.time - one.typed)
-    return f"{name} types" + (f", idle for {idle} s" if one.typed and idle >= 5 else "")
 
 
 async def filtered(terminal: TerminalFilter, data: bytes) -> bytes:

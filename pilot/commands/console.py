@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilot.commands import wait_for
 from pilot.commands.context import Context
+from pilot.console_keys import control
 from pilot.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--watch", action="store_true", help="only look")
     mode.add_argument("--take", action="store_true", help="take the keyboard from who has it")
+    mode.add_argument("--join", action="store_true", help="type beside those who do")
+    parser.add_argument(
+        "--prefix",
+        default="ctrl+^",
+        metavar="KEY",
+        help="what makes a command of the next key, such as ctrl+t; none: it is the guest's, too (ctrl+^)",
+    )
     parser.add_argument(
         "--linger",
         type=float,
@@ -49,13 +57,23 @@ def run(args: argparse.Namespace) -> int:
 
 async def _run(context: Context) -> int:
     args = context.args
-    mode = "watch" if args.watch else "take" if args.take else "write"
+    _prefix(args.prefix)  # before anything is done
+    mode = next((mode for mode in ("watch", "take", "join") if getattr(args, mode)), "write")
     link = await context.connect()
     try:
         cluster = context.cluster(link, needed=True)
         return await Stay(context, link, cluster, args.node).run(mode)
     finally:
         await link.close()
+
+
+def _prefix(name: str) -> int | None:
+    try:
+        return control(name)
+    except ValueError as error:
+        raise UsageError(
+            str(error), "A letter or one of @[\\^_ with Ctrl, such as ctrl+t; or none."
+        ) from None
 
 
 class Stay:
@@ -90,7 +108,13 @@ class Stay:
     async def _interactive(self, stream: ConsoleStream, doing: Doing | None) -> int:
         from pilot.console.attach import Attached
 
-        attached = Attached(self._console, sys.stdin.fileno(), sys.stdout.fileno())
+        attached = Attached(
+            self._console,
+            sys.stdin.fileno(),
+            sys.stdout.fileno(),
+            prefix=_prefix(getattr(self._context.args, "prefix", "ctrl+^")),
+            send_break=self._console.send_break,
+        )
         ended_by = await attached.run(stream, doing() if doing is not None else None)
         if attached.doing is not None:
             await attached.doing

@@ -1,22 +1,22 @@
-"""A console in the user's plain terminal: raw both ways, `Ctrl+]` leaves at once, all else is the guest's."""
+"""A console in the user's plain terminal: raw both ways, `Ctrl+]` leaves at once, the rest is the guest's."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Literal, Protocol
 
 from pilot import wire
 from pilot.console.screen import Screen
 from pilot.console.terminal import Out, RawMode, window_size
+from pilot.console_keys import PREFIX, Keys, Meant, help_words, shown
 from pilot.errors import PilotError, UnreachableError
 from pilot.link.console_stream import ConsoleStream
+from pilot.people import who
 
-LEAVE = 0x1D
-"""Ctrl+]"""
 _READ = 4096
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -33,8 +33,24 @@ class Reopening(Protocol):
 class Attached:
     """One stay at a console."""
 
-    def __init__(self, console: Reopening, keys: int, screen: int) -> None:
-        """`keys` and `screen` are descriptors of the terminal."""
+    def __init__(
+        self,
+        console: Reopening,
+        keys: int,
+        screen: int,
+        *,
+        prefix: int | None = PREFIX,
+        send_break: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Nothing is shown yet.
+
+        Args:
+            console: opens it again.
+            keys: a descriptor of the terminal.
+            screen: another of it.
+            prefix: the control character that makes a command of the next key; None for none.
+            send_break: sends the guest a serial break; raises PilotError if it cannot.
+        """
         self._console = console
         self._keys = keys
         self._size_of = screen
@@ -43,6 +59,11 @@ class Attached:
         self._left = asyncio.Event()
         self._signal: int | None = None
         self._said_watching = False
+        self._prefix = prefix
+        self._send_break = send_break
+        self._meanings = Keys(prefix, breaks=send_break is not None)
+        self._asides = set[asyncio.Task[None]]()
+        """What is being said or sent."""
         self.doing: asyncio.Task[str] | None = None
 
     async def run(self, stream: ConsoleStream, doing: Coroutine[Any, Any, str] | None = None) -> int | None:
@@ -83,6 +104,8 @@ class Attached:
                 if showing is not None:
                     showing.cancel()
                     await asyncio.gather(showing, return_exceptions=True)
+                for task in self._asides:
+                    task.cancel()
                 await self._out.finish(self._screen.leave() + self._screen.notice("left"))
                 self._out.close()
         return self._signal
@@ -99,8 +122,9 @@ class Attached:
     async def _greet(self, stream: ConsoleStream) -> None:
         attached = stream.attached
         others = f", {attached.watchers} watching" if attached.watchers else ""
-        who = "you write" if attached.writing else f"{attached.writer or 'nobody'} writes, you watch"
-        text = f"{attached.name}: {who}{others}. Ctrl+] leaves"
+        writer = "you write" if attached.writing else f"{attached.writer or 'nobody'} writes, you watch"
+        more = f", {shown(self._prefix)} ? tells more" if self._prefix is not None else ""
+        text = f"{attached.name}: {writer}{others}. Ctrl+] leaves{more}"
         await self._out.write(self._screen.notice(text))
 
     async def _show(self, stream: ConsoleStream) -> None:
@@ -134,22 +158,60 @@ class Attached:
             return
         except OSError:
             data = b""
-        stream = self._console.stream
         if not data:
             self._left.set()
             return
-        keys, leave, _ = data.partition(bytes([LEAVE]))
-        if keys and stream is not None:
-            if stream.writing:
-                stream.type(keys)
-            elif not self._said_watching:
+        for meant in self._meanings.feed(data):
+            if meant.what == "leave":
+                self._left.set()
+            elif meant.what == "echo":
+                self._aside(self._out.write(meant.data))
+            elif self._console.stream is not None:
+                self._follow(meant, self._console.stream)
+
+    def _follow(self, meant: Meant, stream: ConsoleStream) -> None:
+        """What keys mean."""
+        if meant.what == "type" and stream.writing:
+            stream.type(meant.data)
+        elif meant.what == "type":
+            if not self._said_watching:
                 self._said_watching = True
-                notice = self._screen.notice(
-                    "you only watch: `pilot console NODE --take` takes the keyboard, Ctrl+] leaves"
-                )
-                asyncio.ensure_future(self._out.write(notice))  # noqa: RUF006 - short, and nobody waits for it
-        if leave:
-            self._left.set()
+                self._say(f"you only watch: {self._how_to_take()}, Ctrl+] leaves")
+        elif meant.what == "take":
+            stream.take()
+        elif meant.what == "join":
+            stream.join()
+        elif meant.what == "release":
+            stream.release()
+        elif meant.what == "who":
+            self._say(who(stream.people) if stream.people is not None else "airboss has not said who is here")
+        elif meant.what == "say":
+            self._aside(self._out.write(meant.data))
+            stream.chat(meant.text)
+        elif meant.what == "break" and self._send_break is not None:
+            self._aside(self._break(self._send_break))
+        else:
+            self._say(help_words(self._prefix, breaks=self._send_break is not None))
+
+    def _how_to_take(self) -> str:
+        if self._prefix is None:
+            return "`pilot console NODE --take` takes the keyboard"
+        return f"{shown(self._prefix)} t takes the keyboard"
+
+    async def _break(self, send: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await send()
+        except PilotError as error:
+            await self._out.write(self._screen.notice(f"no break: {error.message}"))
+
+    def _say(self, text: str) -> None:
+        self._aside(self._out.write(self._screen.notice(text)))
+
+    def _aside(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Do it behind the reader of keys, which waits for nothing."""
+        task = asyncio.ensure_future(doing)
+        self._asides.add(task)
+        task.add_done_callback(self._asides.discard)
 
     def _resized(self) -> None:
         if self._console.stream is not None:

@@ -11,6 +11,7 @@ from pilot import wire
 from pilot.errors import DeadlineError, UnreachableError
 from pilot.link.backoff import Backoff
 from pilot.link.console_stream import ConsoleStream
+from pilot.link.faults import error_of
 from pilot.link.link import Link
 
 Connect = Callable[[], Awaitable[Link]]
@@ -84,6 +85,17 @@ class ConsoleAgain:
         """
         self.stream = await self.link.console(self._node, self._cluster, mode, cols, rows)
         return self.stream
+
+    async def send_break(self) -> None:
+        """Send the guest a serial break.
+
+        Raises:
+            PilotError: it was not sent.
+        """
+        reply = await self.link.call("send.break", self._cluster, (self._node,))
+        for outcome in reply.outcomes:
+            if outcome.fault is not None:
+                raise error_of(outcome.fault)
 
     async def reopen(self, mode: str, cols: int, rows: int) -> ConsoleStream:
         """Connect and open it again, however long it takes.

@@ -78,6 +78,7 @@ class Guest:
         self.live: list[bytes] = []
         self.writing = True
         self.opened = 0
+        self.acts: list[wire.AnyClientFrame] = []
         self._airboss = airboss
         airboss.on_request = self.serve
 
@@ -103,6 +104,8 @@ class Guest:
                 self.typed += frame.data
             elif isinstance(frame, wire.Resize):
                 self.sizes.append((frame.cols, frame.rows))
+            elif not isinstance(frame, wire.HelloAsk | wire.Request):
+                self.acts.append(frame)
 
 
 @pytest.fixture
@@ -120,7 +123,7 @@ async def test_keys_reach_the_guest_and_ctrl_bracket_leaves(terminal: Tmux, gues
     guest.prints = [b"Debian GNU/Linux 12 compute-0-0 ttyS0\r\n\r\ncompute-0-0 login: "]
     terminal.type(f"{PILOT} console compute-0-0\n")
     screen = await shows(terminal, "compute-0-0 login:")
-    assert "[pilot: compute-0-0: you write. Ctrl+] leaves]" in screen
+    assert "[pilot: compute-0-0: you write. Ctrl+] leaves, Ctrl+^ ? tells more]" in screen
     assert guest.sizes == [(COLUMNS, ROWS)]
     for key in ("C-c", "C-z", "C-\\", "C-d", "Escape", "Tab", "C-q", "C-s"):
         terminal.key(key)
@@ -320,3 +323,46 @@ async def test_a_passphrase_is_asked_without_echo(terminal: Tmux, ada: User) -> 
     screen = await shows(terminal, "ended 0")
     assert "compute-0-0" in screen
     assert "sesame" not in screen
+
+
+async def test_a_prefix_leads_to_the_others_and_to_a_break(
+    terminal: Tmux, guest: Guest, airboss: StandIn
+) -> None:
+    terminal.type(f"{PILOT} console compute-0-0\n")
+    await shows(terminal, "Ctrl+^ ? tells more")
+    await until(lambda: guest.channel is not None, 20, "the console")
+    assert guest.channel is not None
+    people = (
+        wire.Person(1, "ada", True, 10.0, 90.0, True),
+        wire.Person(2, "bob", False, 10.0, 0.0, True),
+    )
+    guest.channel.send(wire.Presence(people, 1, 91.0), wire.Output(b"$ "))
+    await shows(terminal, "$ ")
+    terminal.keys("C-^", "w")
+    await shows(terminal, "ada (you) types; bob watches")
+    terminal.keys("C-^", "?")
+    await shows(terminal, "b serial break")
+    terminal.keys("C-^", "s", "h", "i", "Enter")
+    terminal.keys("C-^", "r", "C-^", "j", "C-^", "t")
+    expected = [wire.Chat("hi"), wire.Release(), wire.Join(), wire.Take()]
+    await until(lambda: guest.acts == expected, 20, f"{guest.acts}")
+    terminal.keys("C-^", "b")
+    await until(lambda: [b for b in airboss.asked if b.verb == "send.break"], 20, "the break")
+    assert guest.typed == b""
+    terminal.keys("C-^", "C-^", "x")
+    await until(lambda: guest.typed == b"\x1ex", 20, "the literal key")
+    terminal.keys("C-]")
+    await shows(terminal, "[pilot: left]")
+
+
+async def test_without_a_prefix_all_but_one_key_is_the_guest_s(terminal: Tmux, guest: Guest) -> None:
+    terminal.type(f"{PILOT} console compute-0-0 --prefix none\n")
+    await shows(terminal, "Ctrl+] leaves")
+    assert "tells more" not in terminal.screen()
+    terminal.keys("C-^", "w")
+    await until(lambda: guest.typed == b"\x1ew", 20, "both keys")
+    terminal.keys("C-]")
+    await shows(terminal, "[pilot: left]")
+    await fresh(terminal)
+    terminal.type(f"{PILOT} console compute-0-0 --prefix ctrl+]\n")
+    await shows(terminal, "is no such key")

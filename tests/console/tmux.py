@@ -51,6 +51,11 @@ class Tmux:
         """Press a key by tmux's name for it."""
         self._run("send-keys", name)
 
+    def keys(self, *names: str) -> None:
+        """Press keys by tmux's names, one after the other."""
+        for name in names:
+            self.key(name)
+
     def resize(self, columns: int, rows: int) -> None:
         """Give the window another size."""
         self._run("resize-window", "-x", str(columns), "-y", str(rows))

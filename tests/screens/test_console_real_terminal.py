@@ -76,7 +76,7 @@ async def test_the_whole_terminal_for_the_console_and_back(at_a_console: AtACons
     terminal.key("C-]")
     await shows(terminal, "only watch")
     terminal.key("f")
-    await shows(terminal, "[pilot: compute-0-0: you write. Ctrl+] leaves]")
+    await shows(terminal, "[pilot: compute-0-0: you write. Ctrl+] leaves, Ctrl+^ ? tells more]")
     assert guest.modes[-1] == "take"
     screen = await asyncio.to_thread(terminal.screen)
     assert "Nodes" not in screen, "nothing of the app is left on the screen"
@@ -99,7 +99,7 @@ async def to_the_whole_terminal(terminal: Tmux) -> None:
     terminal.key("C-]")
     await shows(terminal, "only watch")
     terminal.key("f")
-    await shows(terminal, "[pilot: compute-0-0: you write. Ctrl+] leaves]")
+    await shows(terminal, "[pilot: compute-0-0: you write. Ctrl+] leaves, Ctrl+^ ? tells more]")
 
 
 async def end(terminal: Tmux) -> None:

@@ -1,6 +1,7 @@
-"""What stock ssh's keys mean at a console: nearly all are the guest's; two control characters are airboss's.
+"""What keys mean at a console in a plain terminal: all but two control characters are the guest's.
 
-`Ctrl+]` leaves at once. `Ctrl+^`, which terminal servers use as well, makes a command of the next key.
+`Ctrl+]` leaves at once. `Ctrl+^`, which terminal servers use as well, makes a command of the next key. It is
+the same in `pilot console` and for stock ssh.
 """
 
 from __future__ import annotations
@@ -14,12 +15,7 @@ from pilot.wire import MAX_CHAT, plain
 LEAVE = 0x1D
 PREFIX = 0x1E
 
-HELP = (
-    "Ctrl+^ and then: w who is here, t take the keyboard, j join: type too, r release the keyboard,"
-    " s say a line, Ctrl+^ or Ctrl+] to the guest; Ctrl+] leaves"
-)
-
-What = Literal["type", "echo", "leave", "who", "take", "join", "release", "say", "help"]
+What = Literal["type", "echo", "leave", "who", "take", "join", "release", "say", "break", "help"]
 
 _COMMANDS: dict[int, What] = {
     ord("w"): "who",
@@ -43,10 +39,43 @@ class Meant(NamedTuple):
     """What is said (`say`)."""
 
 
+def control(name: str) -> int | None:
+    """The control character of a key such as `ctrl+t`; None for `none`.
+
+    Raises:
+        ValueError: there is no such character, or it leaves.
+    """
+    if name == "none":
+        return None
+    key = name.lower().removeprefix("ctrl+").upper()
+    if len(key) != 1 or key == name.upper() or not "@" <= key <= "_" or ord(key) & 0x1F == LEAVE:
+        raise ValueError(f"'{name}' is no such key")
+    return ord(key) & 0x1F
+
+
+def shown(key: int) -> str:
+    """A control character as people write it."""
+    return f"Ctrl+{chr(key | 0x40)}"
+
+
+def help_words(prefix: int | None = PREFIX, *, breaks: bool = False) -> str:
+    """All commands in one line."""
+    if prefix is None:
+        return "Ctrl+] leaves"
+    sent = " b serial break," if breaks else ""
+    return (
+        f"{shown(prefix)} and then: w who is here, t take the keyboard, j join: type too,"
+        f" r release the keyboard, s say a line,{sent} {shown(prefix)} or Ctrl+] to the guest; Ctrl+] leaves"
+    )
+
+
 class Keys:
     """Tells keys and commands apart, however the keys were cut into packets."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: int | None = PREFIX, *, breaks: bool = False) -> None:
+        """`breaks`: whether `b` after the prefix is a serial break."""
+        self._prefix = prefix
+        self._known: dict[int, What] = {**_COMMANDS, ord("b"): "break"} if breaks else _COMMANDS
         self._prefixed = False
         self._line: str | None = None
         """What is being written to the others; None while keys are the guest's."""
@@ -56,7 +85,7 @@ class Keys:
         """What these keys mean, in order. Nothing is after `leave`."""
         to_guest = bytearray()
         for key in keys:
-            if self._line is None and not self._prefixed and key not in (LEAVE, PREFIX):
+            if self._line is None and not self._prefixed and key not in (LEAVE, self._prefix):
                 to_guest.append(key)
                 continue
             if to_guest:
@@ -76,13 +105,13 @@ class Keys:
 
     def _command(self, key: int) -> Meant:
         self._prefixed = False
-        if key in (PREFIX, LEAVE):
+        if key in (self._prefix, LEAVE):
             return Meant("type", bytes([key]))
         if key == ord("s"):
             self._line = ""
             self._decoder.reset()
             return Meant("echo", b"\r\n\x1b[2msay: ")
-        return Meant(_COMMANDS.get(key, "help"))
+        return Meant(self._known.get(key, "help"))
 
     def _write(self, key: int) -> Meant | None:
         """A key of a line to the others."""

@@ -1,11 +1,11 @@
-"""What stock ssh's keys mean, however they are cut into packets."""
+"""What keys mean at a console in a plain terminal, however they are cut into packets."""
 
 from __future__ import annotations
 
 import pytest
 
-from pilot.agent.stock_console import who
-from pilot.agent.stock_keys import Keys, Meant
+from pilot.console_keys import Keys, Meant, control, help_words, shown
+from pilot.people import who
 from pilot.wire import MAX_CHAT, Person, Presence
 
 
@@ -64,3 +64,36 @@ def test_who_is_here() -> None:
     )
     told = who(Presence(people, 4, 100.0))
     assert told == "ann types, idle for 10 s; bob (you) types; eve watches"
+
+
+def test_another_prefix_and_a_break() -> None:
+    keys = Keys(0x14, breaks=True)
+    found = [one for packet in (b"a\x1ew\x14b\x14\x14", b"\x1d") for one in keys.feed(packet)]
+    assert [(one.what, one.data) for one in found] == [
+        ("type", b"a\x1ew"),
+        ("break", b""),
+        ("type", b"\x14"),
+        ("leave", b""),
+    ]
+    assert [one.what for one in meant(b"\x1eb")] == ["help"], "stock ssh has no break"
+
+
+def test_no_prefix_at_all() -> None:
+    keys = Keys(None)
+    assert list(keys.feed(b"\x1ew\x14\x1d")) == [Meant("type", b"\x1ew\x14"), Meant("leave")]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("ctrl+t", 0x14), ("Ctrl+^", 0x1E), ("ctrl+_", 0x1F), ("ctrl+@", 0), ("none", None)]
+)
+def test_a_prefix_by_name(name: str, key: int | None) -> None:
+    assert control(name) == key
+    assert key is None or shown(key).lower() == name.lower()
+    assert "Ctrl+] leaves" in help_words(key)
+    assert key is None or shown(key) in help_words(key)
+
+
+@pytest.mark.parametrize("name", ["ctrl+]", "t", "ctrl+tt", "", "ctrl+1", "alt+t", "ctrl+é"])
+def test_what_is_no_prefix(name: str) -> None:
+    with pytest.raises(ValueError, match="no such key"):
+        control(name)
