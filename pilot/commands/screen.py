@@ -123,6 +123,8 @@ def _tell(context: Context, name: str, screen: Framebuffer, text: TextScreen) ->
     rows = text.rows
     while rows and not text.text(rows - 1):
         rows -= 1
+    if not rows:
+        context.talk.say(f"the screen of {name} is empty", "dim")
     if context.args.ansi:
         from pilot.console.ansi import ansi
 
