@@ -25,6 +25,7 @@ PARTS = {
     "journal": "records made durable",
     "demo": "the demo's second start",
     "engine": "the terminal engine of console tabs",
+    "screen": "a key at a VM's screen (VNC) in the app",
     "text_decode": "text read from the pixels of a screen",
     "vnc_decode": "whole screens taken from a VNC server",
     "rows": "the table of nodes: filled, sorted, filtered, and keys while rows change",

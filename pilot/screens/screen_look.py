@@ -76,8 +76,12 @@ class ScreenLook:
 
     @property
     def due(self) -> bool:
-        """Whether a frame may be drawn now, as far as the renderer's pace goes."""
-        return self._stale and self._monotonic() - self._drawn_at >= 1 / RATES[self.drawing.kind]
+        """Whether a frame may be drawn now.
+
+        The pace is that of the questions. This only bounds what a server sends unasked, so that an answer to
+        a key never waits for the frame after a cursor's blinking.
+        """
+        return self._stale and self._monotonic() - self._drawn_at >= 0.5 / RATES[self.drawing.kind]
 
     def frame(self) -> bool:
         """Draw if that is due; False if there is nothing more to draw until `mark`."""

@@ -18,7 +18,7 @@ STILL_READ = 0.85
 AGAIN_SECONDS = 0.5
 """Between two attempts to read text on a screen that shows none."""
 RATES: Mapping[Kind, float] = {"text": 30.0, "kitty": 20.0, "blocks": 12.0}
-"""Frames in a second, at most."""
+"""Frames in a second that are asked for, at most."""
 _ALL = View(10_000, 10_000)
 """Text is small: all of it is drawn, and whoever shows it takes what there is room for."""
 

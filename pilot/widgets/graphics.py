@@ -66,8 +66,10 @@ class TerminalGraphics:
         return bool(self._environment.get("TMUX")) or term.startswith(("tmux", "screen"))
 
     def find_out(self, told: Callable[[], None]) -> None:
-        """Ask the terminal, if that has not been done; `told` is called when it is known to be capable."""
+        """Ask the terminal, if that has not been done; `told` is called when `capable` is another."""
         self._told.append(told)
+        if self.capable:
+            told()
         if self._asked:
             return
         self._asked = True
@@ -75,7 +77,7 @@ class TerminalGraphics:
             # A cell's colour is the id of its picture.
             return
         if self._wanted == "kitty":
-            self._enter()
+            self._set(True)
         elif self._wanted == "auto" and not self.in_tmux and self._may_be_asked:
             self.write(protocol.question())
 
@@ -90,20 +92,25 @@ class TerminalGraphics:
             environment.get("TERM_PROGRAM") != "Apple_Terminal"
         )
 
-    def answered(self, text: str) -> tuple[int, bool] | None:
-        """Take an answer of the terminal's; of a picture its id, and whether it is shown."""
+    def answered(self, text: str) -> None:
+        """Take an answer of the terminal's."""
         if (answer := protocol.read_answer(text)) is None:
             self._named = any(name in text.lower() for name in _PLACED)
         else:
             id, words = answer
             if id != protocol.PROBE:
-                if self._waiting is not None and self._waiting[0] == id:
-                    self._waiting = None
-                return id, words == "OK"
+                self._shown(id, words == "OK")
+                return
             self._ok = words == "OK"
-        if self._ok and (self._named or self._is_named_outside) and not self.capable:
-            self._enter()
-        return None
+        if self._ok and (self._named or self._is_named_outside):
+            self._set(True)
+
+    def _shown(self, id: int, well: bool) -> None:
+        """The terminal has taken a picture, or cannot."""
+        if self._waiting is not None and self._waiting[0] == id:
+            self._waiting = None
+        if not well:
+            self._set(False)
 
     @property
     def _is_named_outside(self) -> bool:
@@ -113,10 +120,11 @@ class TerminalGraphics:
             known in name.lower() for name in names for known in _PLACED
         )
 
-    def _enter(self) -> None:
-        self.capable = True
-        for told in tuple(self._told):
-            told()
+    def _set(self, capable: bool) -> None:
+        if capable != self.capable:
+            self.capable = capable
+            for told in tuple(self._told):
+                told()
 
     # --- sending ---------------------------------------------------------------------------------
 
