@@ -50,7 +50,7 @@ def question(verb: Verb, nodes: Sequence[Node], clusters: Iterable[Cluster] = ()
     where = plain(theirs[0]) if len(theirs) == 1 else f"{len(theirs)} clusters"
     what = f"{names[0]} of {where}" if len(names) == 1 else f"{len(names)} nodes of {where}"
     asked = verb.question or f"{verb.label.capitalize()} {{}}?"
-    act = asked.partition("{}")[0].strip()
+    act = asked.partition("{}")[0].strip().removesuffix(" to")
     title = asked.replace("{}", what)
     if verb.danger < 2:
         return Question("none", title, act, verb.consequence, names)

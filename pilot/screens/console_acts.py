@@ -107,7 +107,9 @@ class ConsoleActs(PilotScreen):
 
     def action_say(self) -> None:
         """Ask what is to be said to the others."""
-        self.query_one(Prompt).ask(SAY)
+        prompt = self.query_one(Prompt)
+        prompt.ask(SAY)
+        prompt.note("to all who are at this console; the guest does not see it")
 
     def say(self, text: str) -> None:
         """Say it; airboss tells it to all, who says it included."""

@@ -85,11 +85,11 @@ class KeyMenu(ModalScreen[T | None]):
         lines.cursor = next(free, 0)
 
     def _row(self, number: int, item: Item[T]) -> Row:
-        label = f"{item.label:<{self._label}}" if item.label else ""
+        label = f" {item.label:<{self._label}} " if self._label else " "
         if item.why_not:
-            said = Cell(f"{item.key}  {label} {item.help}", "dim")
+            said = Cell(f"{item.key} {label}{item.help}", "dim")
             return Row(number, (said,), (Cell(item.why_not, "busy"),))
-        return Row(number, (Cell(item.key, "strong"), Cell(f"  {label} "), Cell(item.help, "dim")))
+        return Row(number, (Cell(item.key, "strong"), Cell(f" {label}"), Cell(item.help, "dim")))
 
     def show_hint(self, hint: str) -> None:
         """Say something else at the lower edge."""
