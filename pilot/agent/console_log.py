@@ -17,7 +17,6 @@ from pilot.agent.consoles.log_reader import LogReader, Part, Query
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.outcomes import unknown_node
-from pilot.agent.policy import is_site_admin
 from pilot.agent.shares import Shares
 from pilot.errors import DeadlineError, RefusedError, StorageError, UsageError
 from pilot.records import Node
@@ -46,14 +45,11 @@ class _Sender(Protocol):
 class ConsoleLogStreams:
     """All who read logs of consoles. Used from the event loop."""
 
-    def __init__(
-        self, inventory: Inventory, hub: ConsoleHub, shares: Shares, added: Callable[[str], float]
-    ) -> None:
-        """`added`: when a cluster was added, in seconds since the epoch; infinity if there is none."""
+    def __init__(self, inventory: Inventory, hub: ConsoleHub, shares: Shares) -> None:
+        """Nobody reads yet."""
         self._inventory = inventory
         self._hub = hub
         self._shares = shares
-        self._added = added
         self._aside = Aside("console-log-read", _THREADS)
         self._waiting: set[asyncio.Event] = set()
 
@@ -103,11 +99,11 @@ class ConsoleLogStreams:
             )
         return log
 
-    def allowed(self, caller: Caller, asked: Asked, node: Node) -> float:
-        """From when on the caller may read this now, in seconds since the epoch.
+    def check(self, caller: Caller, asked: Asked, node: Node) -> None:
+        """Whether the caller may read this now.
 
         Raises:
-            RefusedError: not at all any more.
+            RefusedError: not any more.
         """
         if caller.role(asked.cluster) is None:
             raise RefusedError(
@@ -116,8 +112,6 @@ class ConsoleLogStreams:
         now = self._inventory.node(node.id)
         if now is None or now.cluster != asked.cluster:
             raise RefusedError(f"{node.name} is not of {asked.cluster} any more")
-        # A cluster's name may be given to others later; what was printed before is not theirs.
-        return 0.0 if is_site_admin(caller.grants()) else self._added(asked.cluster)
 
     async def look(self, what: Callable[[], T]) -> T:
         """Read from the disk.
@@ -149,12 +143,12 @@ class _Reading:
     async def past(self, log: ConsoleLog, out: _Sender) -> None:
         """Send what there is."""
         args = self._asked.args
-        floor = self._streams.allowed(self._caller, self._asked, self.node)
+        self._streams.check(self._caller, self._asked, self.node)
         self._log, self._generation, self._reader = log, log.generation, LogReader(log.folder)
         query = Query(
             last=cast("int", args["last"]),
             before=cast("int", args["before"]),
-            since=max(cast("float", args["since"]), floor),
+            since=cast("float", args["since"]),
             boot=bool(args["boot"]),
         )
         await log.flush()
@@ -211,7 +205,7 @@ class _Reading:
 
     def _check(self) -> None:
         """What was read may be sent: nothing is awaited between this and that."""
-        self._streams.allowed(self._caller, self._asked, self.node)
+        self._streams.check(self._caller, self._asked, self.node)
         if self._log.generation != self._generation:
             raise RefusedError(f"{self.node.name} is not of {self._asked.cluster} any more")
 

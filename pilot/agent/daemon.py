@@ -136,6 +136,10 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         entry = registry.snapshot.clusters.get(cluster)
         return math.inf if entry is None else entry.added
 
+    def tenancy(cluster: str) -> float:
+        entry = registry.snapshot.clusters.get(cluster)
+        return 0.0 if entry is None else entry.added
+
     def provider_of(node_id: str) -> Provider | None:
         return provider if provider.owns(node_id) else None
 
@@ -156,7 +160,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     )
     if logs is not None:
         stack.push_async_callback(logs.close)
-    hub = ConsoleHub(provider_or_refuse, clock, name_of, inventory.presence, logs=logs)
+    hub = ConsoleHub(provider_or_refuse, clock, name_of, inventory.presence, logs=logs, added=tenancy)
     stack.push_async_callback(hub.stop)
     recovery = Recovery(database, provider, journal, clock)
     stack.push_async_callback(recovery.stop)
@@ -171,7 +175,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         airboss=airboss,
         inventory=inventory,
         consoles=Attaching(inventory, hub, ledger, shares, settings.consoles),
-        logs=ConsoleLogStreams(inventory, hub, shares, added),
+        logs=ConsoleLogStreams(inventory, hub, shares),
         screens=screens,
         shares=shares,
         power=Power(inventory, provider_of, ledger, Sending(hub.type_at, (hub.tell, screens.tell))),
@@ -184,6 +188,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
 
     def entitlements_changed(*_: object) -> None:
         inventory.clusters(_records(registry))
+        hub.clusters_changed()
         doors.recheck()
         service.recheck()
 

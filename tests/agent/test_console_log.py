@@ -75,7 +75,7 @@ class Scene:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.inventory = Inventory()
-        self.added = 0.0
+        self.added = 5.0
         self.lines = Lines()
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -90,10 +90,11 @@ class Scene:
             presence=lambda *_: None,
             chance=random.Random(1),
             logs=logs,
+            added=lambda _cluster: self.added,
         )
         self.inventory.on_node.append(self.hub.node_changed)
         shares = Shares(Limits(logs_per_key=3))
-        self.streams = ConsoleLogStreams(self.inventory, self.hub, shares, lambda _cluster: self.added)
+        self.streams = ConsoleLogStreams(self.inventory, self.hub, shares)
 
     def node(self, state: NodeState = "off", node_id: str = "a", cluster: str = "vc1") -> ConsoleLog:
         record = msgspec.structs.replace(node(state, node_id), cluster=cluster)
@@ -243,12 +244,20 @@ async def test_it_ends_when_the_node_goes_to_others_who_see_nothing_of_before(sc
     assert (await scene.whole()).text == b"", "not even when it comes back"
 
 
-async def test_what_was_printed_before_the_cluster_was_added_is_the_sites_alone(scene: Scene) -> None:
+async def test_what_was_printed_before_the_cluster_was_added_is_nobodys(scene: Scene) -> None:
     log = scene.node()
-    log.append(b"before\n")
-    scene.added = time.time() + 3600
-    assert (await scene.whole()).text == b""
-    assert (await scene.whole(Grant("*", "admin"))).text == b"before\n"
+    log.append(b"secret\n")
+    out, task, _ = scene.read(follow=True)
+    await until(lambda: out.text == b"secret\n", 20)
+    scene.added = 0.0
+    scene.hub.clusters_changed()
+    assert (await scene.whole()).text == b"secret\n", "it is removed, and nobody else has come yet"
+    scene.added = 9.0
+    scene.hub.clusters_changed()
+    with pytest.raises(RefusedError):
+        await asyncio.wait_for(task, 20)
+    log.append(b"theirs\n")
+    assert (await scene.whole()).text == b"theirs\n"
 
 
 async def test_what_is_refused(scene: Scene) -> None:

@@ -16,6 +16,7 @@ from pilot.agent.consoles.log_files import BOOT, MARK, OUTPUT
 from pilot.agent.consoles.recall import Recall
 from pilot.agent.consoles.ring import Ring
 from pilot.agent.consoles.tail import Tails
+from pilot.agent.consoles.tenant import Tenant
 from pilot.agent.consoles.trouble import Trouble
 from pilot.agent.consoles.typist import Typist
 from pilot.agent.consoles.viewer import Mode, Viewer
@@ -64,6 +65,7 @@ class Console:
         self.recall = Recall(self, log)
         """Await it before somebody is shown the ring: what was printed before airboss began is put there."""
         self._absent_since = absent_since
+        self._tenant: Tenant | None = None
         self.company = Company(clock, presence)
         self.keyboard = Keyboard(self.company)
         self.tails = Tails()
@@ -89,14 +91,21 @@ class Console:
 
     def node_changed(self, node: Node) -> None:
         """The inventory has a newer record of the node."""
-        if self.log is not None and not self.log.belongs(node.cluster):
-            self.begin_anew(f"{plain(self._name())} has new owners", node.cluster)
         self._node = node
         if self._change is None:
             self._consider()
 
-    def begin_anew(self, text: str, cluster: str) -> None:
-        """Others own the node now: those who are attached must go, and nothing from before is kept.
+    def owned_by(self, tenant: Tenant, text: str) -> None:
+        """Whose the node is now. If that are others, those who are attached must go, and are told why."""
+        known = self._tenant
+        same = known is None or known.is_still(tenant)
+        if known is None or not same:
+            self._tenant = tenant
+        if not same or not (self.log is None or self.log.belongs(tenant)):
+            self._begin_anew(tenant, text)
+
+    def _begin_anew(self, tenant: Tenant, text: str) -> None:
+        """Others own the node now: nothing from before is kept.
 
         The console stays held, so that the new owners miss nothing.
         """
@@ -107,7 +116,7 @@ class Console:
         self.recall.stop()
         self.ring = Ring()
         if self.log is not None:
-            self.log.begin_anew(cluster)
+            self.log.begin_anew(tenant)
         self._shared = -1, -1, Output(b"")
         if self._runs:
             self._mark("the console is kept from here on", "host", markers.aside)

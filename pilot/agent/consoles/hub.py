@@ -16,6 +16,7 @@ from pilot.agent.consoles.console import RUNS, Console
 from pilot.agent.consoles.log import ConsoleLog
 from pilot.agent.consoles.logs import ConsoleLogs
 from pilot.agent.consoles.tail import Tail
+from pilot.agent.consoles.tenant import Tenant
 from pilot.agent.consoles.viewer import Mode, Viewer
 from pilot.backends.provider import Provider, Serial
 from pilot.errors import BackendError, PilotError, UnreachableError
@@ -42,6 +43,7 @@ class ConsoleHub:
         presence: Callable[[str, str, int], None],
         chance: random.Random | None = None,
         logs: ConsoleLogs | None = None,
+        added: Callable[[str], float] = lambda _cluster: 0.0,
     ) -> None:
         """Nothing is held yet.
 
@@ -52,12 +54,16 @@ class ConsoleHub:
             presence: told who types at a node's console (empty: nobody) and how many others are attached.
             chance: for the jitter between tries; tests seed it.
             logs: what keeps on the disk what is printed, if anything does.
+            added: when a cluster was added, in seconds since the epoch; 0 if there is none of that name.
         """
         self._provider_of = provider_of
         self._clock = clock
         self._names = names
         self._presence = presence
         self._chance = chance or random.Random()  # noqa: S311 - jitter is no secret
+        self._added = added
+        self._tenants: dict[str, float] = {}
+        """When the clusters of nodes were added, as was known last."""
         self._logs = logs
         if logs is not None:
             logs.tell = self._tell_all
@@ -78,15 +84,26 @@ class ConsoleHub:
             console = self._console(node.id)  # it is told the record before, so that it sees the change
         before = self._nodes.get(node.id)
         self._nodes[node.id] = node
+        self._owned(node, before or node)
         if console is not None:
-            if before is not None and before.cluster != node.cluster:
-                cluster = (
-                    f"of {plain(before.cluster)} any more" if before.cluster else "without a cluster any more"
-                )
-                console.begin_anew(f"{plain(before.name)} is not {cluster}", node.cluster)
             console.node_changed(node)
+
+    def clusters_changed(self) -> None:
+        """The site's clusters may have changed: one that was added anew has new owners."""
+        changed = {cluster for cluster, added in self._tenants.items() if added != self._added(cluster)}
+        for node in [node for node in self._nodes.values() if node.cluster in changed]:
+            self._owned(node, node)
+
+    def _owned(self, node: Node, before: Node) -> None:
+        """See to it that who owns the node now is shown nothing of what was before."""
+        added = self._tenants[node.cluster] = self._added(node.cluster)
+        tenant = Tenant(node.cluster, added)
+        if (console := self._consoles.get(node.id)) is not None:
+            name, cluster = plain(before.name), plain(before.cluster)
+            text = f"{name} is not {f'of {cluster} any more' if cluster else 'without a cluster any more'}"
+            console.owned_by(tenant, text)
         elif self._logs is not None:
-            self._logs.belongs(node.id, node.cluster)
+            self._logs.belongs(node.id, tenant)
 
     def node_gone(self, node_id: str) -> None:
         """A node is no more: its console is let go, its streams end."""
@@ -179,7 +196,7 @@ class ConsoleHub:
         if self._logs is None or node is None:
             return None
         log = self._logs.of(node_id)
-        self._logs.belongs(node_id, node.cluster)
+        self._owned(node, node)
         return log
 
     async def stop(self) -> None:
@@ -215,6 +232,7 @@ class ConsoleHub:
             )
             node = self._nodes.get(node_id)
             if node is not None:
+                self._owned(node, node)
                 console.node_changed(node)
         return console
 

@@ -15,6 +15,7 @@ from pilot.agent.consoles import log_folders
 from pilot.agent.consoles.log_files import OUTPUT, Appender, Run
 from pilot.agent.consoles.log_folders import Found
 from pilot.agent.consoles.log_writer import Writer
+from pilot.agent.consoles.tenant import Tenant
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 """Seconds after a failure in which nothing is written; doubled with each."""
@@ -56,11 +57,11 @@ class Office(Protocol):
 
 
 class _Tenancy:
-    """A generation: the log of one cluster's console. Its numbers are set by the writer's thread."""
+    """A generation: the log of one tenant's console. Its numbers are set by the writer's thread."""
 
-    def __init__(self, office: Office, node_id: str, generation: int, cluster: str) -> None:
+    def __init__(self, office: Office, node_id: str, generation: int, tenant: Tenant) -> None:
         self.generation = generation
-        self.cluster = cluster
+        self.tenant = tenant
         self.folder = log_folders.folder(office.root, node_id, generation)
         self.appender = Appender(self.folder, office.shape.size, office.shape.count)
         self.on_disk = self.oldest = 0
@@ -81,14 +82,14 @@ class ConsoleLog:
         """Set when there is more on the disk. Used on the event loop."""
         self._office = office
         self._now = self._writing = _Tenancy(
-            office, node_id, found.generation if found else 1, found.cluster if found else ""
+            office, node_id, found.generation if found else 1, found.tenant if found else Tenant("")
         )
         """On the event loop; and in the writer's thread, which gets there later."""
         if found:
             self._now.on_disk, self._now.oldest = found.end, found.oldest
         self._owned = found is not None
         self._sure = False
-        """It is known that the console belongs to that cluster now."""
+        """It is known that the console is that tenant's now."""
         self._early: list[tuple[float, float, int, bytes]] = []
         self._early_size = 0
         self._retry = 0.0
@@ -127,12 +128,12 @@ class ConsoleLog:
             self._early_size += len(data)
             self._early.append((utc, mono, kind, data))
 
-    def belongs(self, cluster: str) -> bool:
+    def belongs(self, tenant: Tenant) -> bool:
         """Whose the console is now; False if what is on the disk is somebody else's: then begin anew."""
         if not self._owned:
             self._owned = True
-            self._now.cluster = cluster
-        if self._now.cluster != cluster:
+            self._now.tenant = tenant
+        if not self._now.tenant.is_still(tenant):
             return False
         if not self._sure:
             self._sure = True
@@ -141,9 +142,9 @@ class ConsoleLog:
                 self._queue(*run)
         return True
 
-    def begin_anew(self, cluster: str) -> None:
+    def begin_anew(self, tenant: Tenant) -> None:
         """Others own it: nothing from before can be read from now on, and it is deleted."""
-        now = self._now = _Tenancy(self._office, self.node_id, self._now.generation + 1, cluster)
+        now = self._now = _Tenancy(self._office, self.node_id, self._now.generation + 1, tenant)
         self._owned = self._sure = True
         self._early, self._early_size = [], 0
         self.end = 0
@@ -189,7 +190,7 @@ class ConsoleLog:
             return
         tenancy, root = self._writing, self._office.root
         try:
-            log_folders.claim(root, self.node_id, tenancy.generation, tenancy.cluster)
+            log_folders.claim(root, self.node_id, tenancy.generation, tenancy.tenant)
             tenancy.appender.write(runs)
         except OSError as error:
             self._retry, self._pause = now + self._pause, min(self._pause * 2, LONGEST_PAUSE)

@@ -1,6 +1,6 @@
 """Whose a console's log is: a folder for each node, and in it one generation at a time.
 
-A generation belongs to one cluster, which is named in its `owner.json`. When the node is given to others, a
+A generation belongs to one tenant, who is named in its `owner.json`. When the node is given to others, a
 new one begins and the old one is deleted: nothing of it can come before the new owners' eyes. A generation
 that does not say whose it is, is deleted as well.
 """
@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from pilot.agent.consoles.log_files import segments
+from pilot.agent.consoles.tenant import Tenant
 
 OWNER = "owner.json"
 GONE = "gone"
@@ -32,7 +33,7 @@ class Owner(msgspec.Struct, frozen=True):
 
     v: int
     node: str
-    cluster: str
+    tenant: Tenant
     begun: float
     """Seconds since the epoch."""
 
@@ -41,7 +42,7 @@ class Found(NamedTuple):
     """The log of a node that was there when airboss began."""
 
     generation: int
-    cluster: str
+    tenant: Tenant
     oldest: int
     end: int
     last: float
@@ -58,8 +59,8 @@ def folder(root: Path, node_id: str, generation: int) -> Path:
     return root / node_id / f"{generation:06d}"
 
 
-def claim(root: Path, node_id: str, generation: int, cluster: str) -> None:
-    """Begin a generation for a cluster, unless it has begun already.
+def claim(root: Path, node_id: str, generation: int, tenant: Tenant) -> None:
+    """Begin a generation for a tenant, unless it has begun already.
 
     Raises:
         OSError: it cannot be written.
@@ -69,7 +70,7 @@ def claim(root: Path, node_id: str, generation: int, cluster: str) -> None:
         return
     path.parent.parent.mkdir(mode=0o700, exist_ok=True)
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    owner = Owner(1, node_id, cluster, time.time())
+    owner = Owner(1, node_id, tenant, time.time())
     fresh = path.with_suffix(".new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "wb") as file:
@@ -116,7 +117,7 @@ def _newest(root: Path, node_id: str) -> Found | None:
         parts = segments(path)
         last = Path(parts[-1].bytes_path).stat().st_mtime if parts else owner.begun
         oldest, end = (parts[0].start, parts[-1].end) if parts else (0, 0)
-        newest = Found(number, owner.cluster, oldest, end, last)
+        newest = Found(number, owner.tenant, oldest, end, last)
     return newest
 
 

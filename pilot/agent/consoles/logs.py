@@ -14,6 +14,7 @@ from pilot.agent.consoles import log_folders
 from pilot.agent.consoles.log import ConsoleLog, Shape
 from pilot.agent.consoles.log_folders import Found
 from pilot.agent.consoles.log_writer import Writer
+from pilot.agent.consoles.tenant import Tenant
 from pilot.agent.settings import ConsoleLogSettings
 
 CLOSE_SECONDS = 5.0
@@ -81,11 +82,11 @@ class ConsoleLogs:
             log = self._logs[node_id] = ConsoleLog(self, node_id, self._found.pop(node_id, None))
         return log
 
-    def belongs(self, node_id: str, cluster: str) -> None:
+    def belongs(self, node_id: str, tenant: Tenant) -> None:
         """Whose a node's console is now: a log of others is not theirs to read, and is deleted."""
         log = self.of(node_id) if node_id in self._found or node_id in self._logs else None
-        if log is not None and not log.belongs(cluster):
-            log.begin_anew(cluster)
+        if log is not None and not log.belongs(tenant):
+            log.begin_anew(tenant)
 
     async def close(self) -> None:
         """Write what waits. Takes 5 s at most."""

@@ -65,6 +65,7 @@ async def living(
     lines: Lines,
     clock: Callable[[], float] = time.time,
     settings: ConsoleLogSettings | None = None,
+    added: Callable[[str], float] = lambda _cluster: 0.0,
 ) -> AsyncIterator[Place]:
     """airboss's consoles over a state folder."""
     hub: ConsoleHub | None = None
@@ -78,6 +79,7 @@ async def living(
         presence=lambda *_: None,
         chance=random.Random(1),
         logs=logs,
+        added=added,
     )
     try:
         yield Place(hub, logs)
@@ -212,6 +214,33 @@ async def test_new_owners_see_nothing_of_before_if_airboss_was_away_meanwhile(
             assert b"secret" not in viewer._desk.ring.copy()
             assert b"secret" not in await place.read(node_id)
     assert b"secret" not in on_disk(root)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_a_cluster_that_is_added_anew_has_new_owners(
+    tmp_path: Path, lines: Lines, reader: MakeReader, enabled: bool
+) -> None:
+    root, added = tmp_path / "c", {"vc1": 5.0}
+    settings = ConsoleLogSettings(enabled=enabled)
+    async with living(root, lines, added=lambda cluster: added.get(cluster, 0.0), settings=settings) as place:
+        await turn_on(place, lines)
+        await lines["a"].print(b"secret\r\n")
+        first = reader(await place.attach())
+        await first.sees("secret")
+        for added["vc1"] in (0.0, 9.0):
+            place.hub.clusters_changed()
+        await first.told("compute-a is not of vc1 any more", "closed")
+        await lines["a"].print(b"of the new ones\r\n")
+        second = reader(await place.attach())
+        await second.sees("of the new ones")
+        assert b"secret" not in second.output
+    added["vc1"] = 12.0
+    restart(lines)
+    async with living(root, lines, added=lambda cluster: added.get(cluster, 0.0), settings=settings) as place:
+        place.hub.node_changed(node("on"))
+        third = reader(await place.attach())
+        await third.sees("held from here on")
+        assert b"new ones" not in third.output
 
 
 async def test_a_log_that_does_not_say_whose_it_is_is_nobodys(tmp_path: Path, lines: Lines) -> None:
