@@ -210,7 +210,8 @@ class _Waiting:
         """
         args = self._context.args
         types = any(step.pattern is None for step in self._steps)
-        mode = "take" if args.take else "write" if types and not args.watch else "watch"
+        asked = "take" if args.take else "join" if args.join else "write"
+        mode = asked if types and not args.watch else "watch"
         async with AsyncExitStack() as stack:
             stream: ConsoleStream | None = None
             if types or not args.since_boot:
