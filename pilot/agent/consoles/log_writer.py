@@ -6,10 +6,12 @@ show that it is missing. What is left out is not tried again, so that a disk tha
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Protocol
 
 from pilot.agent.consoles.log_files import Run
@@ -38,6 +40,8 @@ class Log(Protocol):
 
 
 Work = Callable[[], None]
+
+_log = logging.getLogger(__name__)
 
 
 class Writer:
@@ -98,6 +102,7 @@ class Writer:
     def flush(self, log: Log) -> Future[None]:
         """Done once all that was queued before has been written, or has failed."""
         done: Future[None] = Future()
+        done.set_running_or_notify_cancel()  # Who waits may give up; what is done in the thread does not.
         self.do(log, lambda: done.set_result(None))
         return done
 
@@ -143,11 +148,19 @@ class Writer:
                     size += len(item.data) + _ITEM
                     continue
                 if runs:
-                    log.write(runs)
+                    _do(partial(log.write, runs))
                     runs = []
-                item()
+                _do(item)
             if runs:
-                log.write(runs)
+                _do(partial(log.write, runs))
             with self._condition:
                 log.waiting -= size
                 self._waiting -= size
+
+
+def _do(work: Work) -> None:
+    """One console's trouble is not that of the others: the thread goes on, whatever happens."""
+    try:
+        work()
+    except Exception:
+        _log.exception("the log of a console")
