@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from textual.binding import Binding, BindingType
 
 BINDINGS: list[BindingType] = [
@@ -37,7 +35,7 @@ BINDINGS: list[BindingType] = [
     Binding("home", "look(-1000000)", "to the oldest line", show=False, id="console.oldest"),
     Binding("end", "look(1000000)", "to the newest line", show=False, id="console.newest"),
 ]
-_THEN = (
+WORDS = (
     ("t take the keyboard", "take"),
     ("j type too", "join"),
     ("p power", ""),
@@ -54,14 +52,3 @@ _THEN = (
     ("f full terminal", "full"),
     ("g only watch", "watch"),
 )
-"""What to say of the keys, the most wanted first, and the action without which it is not said."""
-_LAST = "? keys"
-
-
-def then(room: int, can: Callable[[str], bool]) -> str:
-    """What the keys do once the guest is left, as much of it as there is room for."""
-    said = ["   then"]
-    for words, action in _THEN:
-        if (not action or can(action)) and len("  ".join([*said, words, _LAST])) <= room:
-            said.append(words)
-    return "  ".join([*said, _LAST])

@@ -13,7 +13,7 @@ from textual.keys import key_to_character
 from textual.message import Message
 
 from pilot import app_config, keymap
-from pilot.console import paste
+from pilot.console import keys, paste
 from pilot.console.bittty_engine import BitttyEngine
 from pilot.danger import Question
 from pilot.errors import PilotError
@@ -115,9 +115,24 @@ class ConsolePane(Vertical):
         return record if isinstance(record, Node) else self._first
 
     @property
+    def title(self) -> str:
+        """What the node is called."""
+        return self.session.name
+
+    @property
     def typing(self) -> bool:
         """Whether keys go to the guest."""
         return self.terminal.has_focus
+
+    def take_keys(self) -> None:
+        """Keys go to the guest from now on."""
+        self.terminal.look_at_bottom()
+        self.terminal.focus()
+
+    def type_release_key(self) -> None:
+        """The guest gets the release key itself."""
+        terminal = self.terminal
+        terminal.send(keys.encode(terminal.release_key, None, terminal.engine.modes) or b"")
 
     def compose(self) -> ComposeResult:
         """Status line and terminal."""

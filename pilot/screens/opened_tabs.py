@@ -6,11 +6,11 @@ from typing import Any, Generic, TypeVar
 
 from textual.app import App
 
-from pilot.live.cockpit import Cockpit, Opened
+from pilot.live.cockpit import Cockpit, Desk
 from pilot.records import Node
-from pilot.screens.base import PilotScreen
+from pilot.screens.guest_tab import GuestTab
 
-Tab = TypeVar("Tab", bound=PilotScreen)
+Tab = TypeVar("Tab", bound=GuestTab)
 
 
 class OpenedTabs(Generic[Tab]):
@@ -18,7 +18,6 @@ class OpenedTabs(Generic[Tab]):
 
     KIND = ""
     """What the names of their modes begin with."""
-    GLYPH = ""
 
     def __init__(self, app: App[Any], cockpit: Cockpit) -> None:
         """None is open."""
@@ -32,12 +31,20 @@ class OpenedTabs(Generic[Tab]):
         self._count += 1
         return f"{self.KIND}-{self._count}"
 
-    def add(self, screen: Tab, node: Node) -> None:
+    def shown(self, desk: Desk, node: Node) -> bool:
+        """Show the tab that has the node; False if none has it."""
+        for mode, screen in self._screens.items():
+            if screen.show_node(desk, node):
+                self._app.switch_mode(mode)
+                return True
+        return False
+
+    def add(self, screen: Tab) -> None:
         """Show a tab that was made just now."""
         mode = screen.MODE
         self._screens[mode] = screen
         self._app.add_mode(mode, lambda: screen)
-        self._cockpit.open_tab(Opened(mode, f"{self.GLYPH} {node.name or node.domain}"))
+        screen.name_tab()
         self._app.switch_mode(mode)
 
     def close(self, mode: str) -> None:

@@ -30,7 +30,7 @@ KEYS = "⌨"
 class ScreenTab(ScreenKeys):
     """One tab with one screen."""
 
-    CSS_PATH = ["base.tcss", "screen.tcss"]
+    CSS_PATH = ["base.tcss", "guest_tab.tcss"]
     GLYPH = "▣"
     AREA = "screens"
 

@@ -20,7 +20,6 @@ class Screens(OpenedTabs[ScreenTab]):
     """Of one app. With this module comes numpy: import it when the first screen opens."""
 
     KIND = "screen"
-    GLYPH = ScreenTab.GLYPH
 
     def __init__(self, app: App[Any], cockpit: Cockpit, graphics: TerminalGraphics) -> None:
         """None is open. The usual fonts are there at once; those of this machine are looked for."""
@@ -30,8 +29,5 @@ class Screens(OpenedTabs[ScreenTab]):
 
     def open(self, desk: Desk, node: Node) -> None:
         """Show a node's screen: its tab, which is made if there is none."""
-        for mode, screen in self._screens.items():
-            if screen.show_node(desk, node):
-                self._app.switch_mode(mode)
-                return
-        self.add(ScreenTab(self._cockpit, desk, self.new_mode(), node, self._means), node)
+        if not self.shown(desk, node):
+            self.add(ScreenTab(self._cockpit, desk, self.new_mode(), node, self._means))

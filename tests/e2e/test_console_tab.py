@@ -22,7 +22,7 @@ def pane(app: Opened) -> ConsolePane:
     """The console that is typed at, or was last."""
     screen = app.app.screen_stack[0]
     assert isinstance(screen, ConsoleScreen), screen
-    return screen._active
+    return screen.active
 
 
 def guest_text(app: Opened) -> str:

@@ -38,7 +38,7 @@ class AtAConsole(Opened):
     @property
     def pane(self) -> ConsolePane:
         """The console that is typed at, or was last."""
-        return self.console._active
+        return self.console.active
 
     async def release(self, *keys: str) -> None:
         """Press the key that leaves, then others."""

@@ -9,7 +9,7 @@ from textual import events
 from pilot import wire
 from pilot.app_config import AppConfig
 from pilot.client_config import Site
-from pilot.screens.console import TWICE_SECONDS
+from pilot.screens.guest_tab import TWICE_SECONDS
 from pilot.screens.power_menu import PowerMenu
 from pilot.widgets.confirm import ConfirmScreen
 from tests.client.stand_in import node

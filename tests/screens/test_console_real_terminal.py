@@ -74,7 +74,7 @@ async def test_keys_that_terminals_and_apps_like_to_keep(at_a_console: AtAConsol
 async def test_the_whole_terminal_for_the_console_and_back(at_a_console: AtAConsole) -> None:
     terminal, guest = at_a_console
     terminal.key("C-]")
-    await shows(terminal, "only watch")
+    await shows(terminal, "send keys")
     terminal.key("f")
     await shows(terminal, "[pilot: compute-0-0: you write. Ctrl+] leaves, Ctrl+^ ? tells more]")
     assert guest.modes[-1] == "take"
@@ -97,7 +97,7 @@ async def test_the_whole_terminal_for_the_console_and_back(at_a_console: AtACons
 
 async def to_the_whole_terminal(terminal: Tmux) -> None:
     terminal.key("C-]")
-    await shows(terminal, "only watch")
+    await shows(terminal, "send keys")
     terminal.key("f")
     await shows(terminal, "[pilot: compute-0-0: you write. Ctrl+] leaves, Ctrl+^ ? tells more]")
 
