@@ -37,7 +37,9 @@ class FrameChannel:
             self._chan.pause_reading()
 
     async def receive(self) -> wire.AnyClientFrame:
-        """The next frame for the stream."""
+        """The next frame for the stream. However many wait, others run in between."""
+        if not self._inbox.empty():
+            await asyncio.sleep(0)
         frame = await self._inbox.get()
         if self._inbox.qsize() == _LOW_FRAMES:
             self._chan.resume_reading()

@@ -67,7 +67,7 @@ class StockConsole:
                 before, now = frame.data[:replay], frame.data[replay:]
                 replay -= len(before)
                 self._terminal.write(await filtered(past, before) + await filtered(live, now))
-                await self._terminal.room()
+            await self._terminal.room()
 
     async def _type(self) -> None:
         """Pass keys on, and do what those mean that are airboss's, until the one that leaves."""
@@ -77,6 +77,10 @@ class StockConsole:
                 if meant.what == "leave":
                     return
                 await self._do(meant)
+                if meant.what != "type":
+                    # Who asks for words and does not read them must not have them pile up here.
+                    await self._terminal.room()
+                await asyncio.sleep(0)  # however many keys came at once, others run in between
 
     async def _do(self, meant: Meant) -> None:
         viewer = self._viewer
