@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pilot import wire
 from pilot.errors import PilotError
-from pilot.live.key_pasting import KeyPasting
 from pilot.live.notifier import Notifier
 from pilot.live.opening import Opening
 from pilot.live.pacing import Pacing
+from pilot.live.screen_controls import ScreenControls
 from pilot.live.told import NOTICES, Told
 from pilot.vnc.framebuffer import Framebuffer
-from pilot.vnc.keys import Stroke, Typing, strokes
-from pilot.vnc.rfb import RfbClient
+from pilot.vnc.rfb import RfbClient, SizeAnswer
 
 if TYPE_CHECKING:
     from pilot.link.screen_stream import ScreenStream
@@ -43,7 +42,7 @@ class _NotNowError(Exception):
     """There is a reason not to open it."""
 
 
-class ScreenSession:
+class ScreenSession(ScreenControls):
     """One node's screen. `run` keeps it open until `close`, or until it is refused."""
 
     def __init__(
@@ -68,6 +67,9 @@ class ScreenSession:
             clock: seconds since the epoch.
             monotonic: seconds of a clock that is never set.
         """
+        self.changed = Notifier()
+        """State, control or notices."""
+        super().__init__(self._drain, self.changed.tell)
         self.node = node
         self.name = name
         self.mode: ScreenMode = mode
@@ -82,21 +84,19 @@ class ScreenSession:
         """When the state was entered."""
         self.updated: float | None = None
         """When the picture was last known to be right; None if there is none yet."""
-        self.controlling = False
+        self.others = 0
+        """Who else sees it, as far as airboss knows."""
         self.attached: wire.ScreenAttached | None = None
         """What airboss said when it was last opened."""
         self.notices: deque[Told] = deque(maxlen=NOTICES)
-        self.changed = Notifier()
-        """State, control or notices."""
         self.drawn = Notifier()
         """There is something new in `screen`, or another `screen`."""
         self.screen: Framebuffer | None = None
         """The picture; the last one that is known while it is not live."""
         self.pacing = Pacing(monotonic)
-        self.pasting = KeyPasting(self.press, self._drain, self.changed.tell)
         self._why_not = why_not
         self._clock = clock
-        self._client: RfbClient | None = None
+        self._size: SizeAnswer | None = None
         self._stream: ScreenStream | None = None
         self._open = open
         self._opening = Opening(self._open_now, clock)
@@ -114,40 +114,6 @@ class ScreenSession:
         self.pacing.looking = looks
         if not looks and self._client is not None:
             self._client.rest()
-
-    @property
-    def takes_keys(self) -> bool:
-        """Whether keys and pointer reach the guest."""
-        return self._client is not None and self.state == "live" and self.controlling
-
-    def press(self, stroke: Stroke) -> bool:
-        """Press keys together and let them go; False if nobody takes them."""
-        if self._client is None or not self.takes_keys:
-            return False
-        self._client.press(stroke)
-        return True
-
-    def point(self, x: int, y: int, buttons: int) -> bool:
-        """Put the pointer on a pixel, with these buttons held; False if nobody takes it."""
-        if self._client is None or not self.takes_keys:
-            return False
-        self._client.pointer(x, y, buttons)
-        return True
-
-    def as_typed(self, text: str) -> Typing:
-        """A text as strokes on the guest's keyboard, which may be in capitals."""
-        capitals = self._client is not None and self._client.features.leds and self._client.leds.caps_lock
-        return strokes(text, caps_lock=capitals)
-
-    def paste(self, typing: Typing) -> bool:
-        """Begin to type a text, at a pace that a keyboard bears; False if nobody takes it."""
-        if self.takes_keys:
-            self.pasting.begin(typing)
-        return self.takes_keys
-
-    def ask_size(self, width: int, height: int) -> bool:
-        """Ask the guest for a screen of this size; False if its server knows nothing of that."""
-        return self._client is not None and self.takes_keys and self._client.ask_size(width, height)
 
     def turn(self, mode: ScreenMode, exclusive: bool = False) -> None:
         """Control it, only watch it, or have it alone. It is opened anew for that."""
@@ -266,7 +232,8 @@ class ScreenSession:
         self._client = client
         self.attached = attached
         self.name = wire.plain(attached.name) or self.name
-        self.controlling = attached.controlling
+        self.controlling, self.others = attached.controlling, attached.others
+        self._size = None
         self.error = None
         if known and self.state == "lost":
             self.tell("connected again")
@@ -277,13 +244,20 @@ class ScreenSession:
         if self._client is not None:
             # Before the first update a new connection's picture is black: the old one is more.
             self.screen = self._client.screen
+            self._hear_of_size(self._client.size_answer)
         self.updated = self._clock()
         self.pacing.answered()
         self.drawn.tell()
 
     # --- what is said ----------------------------------------------------------------------------
 
+    def _hear_of_size(self, answer: SizeAnswer | None) -> None:
+        if answer is not None and answer is not self._size and not answer.done:
+            self.tell(f"no other size: {answer.why}")
+        self._size = answer
+
     def _noticed(self, notice: wire.Notice) -> None:
+        self.others = max(self.others + {"joined": 1, "left": -1}.get(notice.what, 0), 0)
         if notice.writing is not None:
             self.controlling = notice.writing
             if not notice.writing:

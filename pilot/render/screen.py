@@ -34,6 +34,8 @@ class Seen(Protocol):
     def controlling(self) -> bool: ...
     @property
     def exclusive(self) -> bool: ...
+    @property
+    def others(self) -> int: ...
 
 
 def status(
@@ -46,7 +48,7 @@ def status(
         left.append(Cell("▲ it hangs: the picture is the last before", "bad"))
     elif session.state == "live":
         left.append(Cell("you control", "good") if session.controlling else Cell("you watch", "busy"))
-        left.append(Cell(", alone" if session.exclusive else "", "busy"))
+        left.append(_company(session))
         left.append(Cell(f" · {size[0]}x{size[1]}" if size and room >= NARROW else "", "dim"))
     elif session.state == "opening":
         left.append(Cell(f"◌ connecting{f': {session.why}' if session.why else ' …'}", "busy"))
@@ -63,6 +65,13 @@ def status(
         since = f" {ago(node.since, now)}" if node.state != "unknown" else ""
         right.append(Cell(f"{since} · {node.host}", "dim"))
     return left, right
+
+
+def _company(session: Seen) -> Cell:
+    if session.exclusive:
+        return Cell(", alone", "busy")
+    others = f", {session.others} other{'s look' if session.others > 1 else ' looks'} too"
+    return Cell(others if session.others else "", "dim")
 
 
 def why_closed(node: Node) -> str:

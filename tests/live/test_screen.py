@@ -153,6 +153,10 @@ async def test_control_is_lost_by_notice(door: Door, session: ScreenSession) -> 
     stream = door.guest.streams[-1]
     assert stream.notices is not None
     session.paste(session.as_typed("x" * 500))
+    stream.notices(wire.Notice("joined", "bob has joined and watches"))
+    assert session.others == 1
+    stream.notices(wire.Notice("left", "bob has left"))
+    assert session.others == 0
     stream.notices(wire.Notice("writer", "bob has it alone", writing=False))
     assert not session.takes_keys
     assert not session.pasting.going
