@@ -44,6 +44,7 @@ def facts(
     rows += [("nic" if i == 0 else "", Cell(_nic(nic))) for i, nic in enumerate(node.nics)]
     rows += [("disk" if i == 0 else "", Cell(_disk(disk))) for i, disk in enumerate(node.disks)]
     rows.append(("serial", console_cell(node)))
+    rows.append(("screen", Cell("VNC") if node.screen else Cell("none", "dim")))
     rows.append(("domain", Cell(node.domain, "dim")))
     rows.append(("uuid", Cell(node.id, "dim")))
     return rows
