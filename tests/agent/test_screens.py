@@ -13,9 +13,11 @@ import msgspec
 import pytest
 
 from pilot import wire
+from pilot.agent.database import Database
 from pilot.agent.gate import entitle
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
+from pilot.agent.journal_read import read
 from pilot.agent.ledger import Ledger
 from pilot.agent.screens.screens import Screens
 from pilot.agent.sending import Sending
@@ -117,8 +119,17 @@ class Viewer:
 class Place:
     """The screens of one node, and those who come."""
 
-    def __init__(self, screens: Screens, inventory: Inventory, hypervisor: Hypervisor) -> None:
+    def __init__(
+        self,
+        screens: Screens,
+        inventory: Inventory,
+        hypervisor: Hypervisor,
+        ledger: Ledger,
+        database: Database,
+    ) -> None:
         self.screens = screens
+        self.ledger = ledger
+        self.database = database
         self.inventory = inventory
         self.hypervisor = hypervisor
         self.registrars: dict[Viewer, Registrar] = {}
@@ -160,7 +171,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     inventory.on_node.append(screens.node_changed)
     inventory.on_gone.append(screens.node_gone)
     inventory.nodes([NODE])
-    made = Place(screens, inventory, hypervisor)
+    made = Place(screens, inventory, hypervisor, ledger, database)
     yield made
     for viewer in made.registrars:
         viewer.task.cancel()
@@ -205,6 +216,18 @@ async def test_who_could_not_have_it_alone_keeps_nobody_out(place: Place) -> Non
     await asyncio.wait([alone.task])
     place.hypervisor.may_open.set()
     await place.at()
+
+
+async def test_what_is_given_up_while_it_opens_has_an_outcome_in_the_journal(place: Place) -> None:
+    place.hypervisor.may_open.clear()
+    viewer = place.come()
+    await until(lambda: place.hypervisor.asked, SECONDS, "it is on the way in")
+    viewer.task.cancel()
+    await asyncio.wait([viewer.task])
+    await place.ledger.close()
+    intent, outcome = read(place.database)
+    assert (intent.kind, outcome.kind, outcome.intent) == ("intent", "outcome", intent.id)
+    assert "opening the screen of compute-0-0 was given up" in str(outcome.result)
 
 
 async def test_rights_that_change_while_it_opens_count(place: Place) -> None:

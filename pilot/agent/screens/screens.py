@@ -88,6 +88,9 @@ class Screens:
                 failed = Outcome(node.name, "failed", node=node.id, state=node.state, fault=fault_of(error))
                 await self._ledger.settle(entry, [failed])
                 raise
+            except BaseException:
+                await self._ledger.settle_late(entry, _given_up(node))
+                raise
             begun = loop.time()
             try:
                 note = "you control it" if viewer.controlling else "you watch"
@@ -234,6 +237,12 @@ class Screens:
         if node.stale_since is not None:
             return f"the host of {plain(node.name)} does not answer"
         return f"the connection to the screen of {plain(node.name)} was lost"
+
+
+async def _given_up(node: Node) -> list[Outcome]:
+    """What comes of a screen whose asker went away while it was being opened."""
+    error = PilotError(f"opening the screen of {node.name} was given up")
+    return [Outcome(node.name, "failed", node=node.id, state=node.state, fault=fault_of(error))]
 
 
 def _refuse_taken(room: _Room) -> None:
