@@ -32,6 +32,8 @@ OUTPUT, BOOT, MARK = 0, 1, 2
 TOGETHER = 0.010
 """Seconds within which what came is stamped with the time of the first of it."""
 RECORD_SIZE = 32
+_MOST_SHORT = 16
+"""Times as many segments as are kept, if they are short: one begins behind each gap."""
 
 _RECORD = struct.Struct(">QqqB3xI")
 _CHECKED = RECORD_SIZE - 4
@@ -129,12 +131,14 @@ class Appender:
         Args:
             folder: made when something is written.
             size: bytes of one segment, its index included.
-            count: segments that are kept.
+            count: full segments that are kept; of short ones more.
         """
         self._folder = folder
         self._size = size
         self._count = count
         self._starts: list[int] = []
+        self._sizes: list[int] = []
+        """Bytes of each segment but the last, its index included."""
         self._bytes = self._indexed = 0
         """Sizes of the last segment's files."""
         self._looked = False
@@ -161,6 +165,7 @@ class Appender:
                 self._look()
             for start, records, data in self._cut(runs):
                 self._put(start, records, data)
+                self._trim()
         except BaseException:
             self._looked = False
             raise
@@ -178,6 +183,7 @@ class Appender:
         for path in self._folder.glob("*.idx"):
             if path.name not in known:
                 path.unlink(missing_ok=True)
+        self._sizes = [segment.size + _size(segment.index_path) for segment in found[:-1]]
         if found:
             last = found[-1]
             self._bytes = last.size
@@ -210,16 +216,27 @@ class Appender:
             yield self._starts[-1], bytes(records), bytes(data)
 
     def _begin(self, offset: int) -> None:
-        """A new segment; the oldest ones go."""
+        """A new segment."""
+        if self._starts:
+            self._sizes.append(self._bytes + self._indexed)
         self._starts.append(offset)
         self._bytes = self._indexed = 0
         self._last = None
-        while len(self._starts) > self._count:
+
+    def _trim(self) -> None:
+        """The oldest segments go while the others hold what is to be kept.
+
+        That is so only once something was written: a disk that is full, again and again, takes nothing away.
+        """
+        enough = (self._count - 1) * self._size
+        others = sum(self._sizes[1:]) + self._bytes + self._indexed
+        while self._sizes and (others >= enough or len(self._starts) > _MOST_SHORT * self._count):
             segment = Segment(str(self._folder), self._starts[0], 0)
             for path in (segment.bytes_path, segment.index_path):
                 with contextlib.suppress(FileNotFoundError):
                     Path(path).unlink()
-            del self._starts[0]
+            del self._starts[0], self._sizes[0]
+            others -= self._sizes[0] if self._sizes else 0
 
     def _put(self, start: int, records: bytes, data: bytes) -> None:
         segment = Segment(str(self._folder), start, 0)
@@ -256,6 +273,13 @@ def _append(path: str, data: bytes, size: int) -> None:
             view = view[os.write(fd, view) :]
     finally:
         os.close(fd)
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _mended(segment: Segment) -> int:

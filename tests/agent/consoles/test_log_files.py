@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -107,6 +108,37 @@ def test_a_trickle_is_bounded_too(tmp_path: Path) -> None:
     for _ in range(6000):
         scribe.print(b".")
     assert sum(path.stat().st_size for path in scribe.folder.iterdir()) <= 2 * SIZE
+
+
+def test_a_disk_that_is_full_again_and_again_takes_nothing_of_the_past(
+    scribe: Scribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(100):
+        scribe.print(b"%06d " % number + b"y" * 4000 + b"\n")
+    before = scribe.lines()
+
+    def full(_fd: int, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for _ in range(3 * COUNT):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            with pytest.raises(OSError, match="No space left"):
+                scribe.print(b"in vain\n")
+        scribe.end += len(b"in vain\n")
+    for number in range(3 * COUNT):  # Each of these begins a segment, behind a gap.
+        scribe.print(b"short %d\n" % number)
+        scribe.end += 1000
+    lines = scribe.lines()
+    assert lines[-3 * COUNT :] == [b"short %d\n" % number for number in range(3 * COUNT)]
+    assert lines[: -3 * COUNT] == before
+    for _ in range(20 * COUNT):
+        scribe.print(b"short\n")
+        scribe.end += 1000
+    assert len(segments(scribe.folder)) == 16 * COUNT, "but how many files there are is bounded"
+    again = Scribe(scribe.folder, start=scribe.end)
+    again.print(b"z" * (COUNT * SIZE))
+    assert sum(path.stat().st_size for path in scribe.folder.iterdir()) <= COUNT * SIZE
 
 
 def test_since_begins_with_the_line_of_which_something_was_printed_since(scribe: Scribe) -> None:
