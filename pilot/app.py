@@ -36,6 +36,7 @@ from pilot.widgets.terminal_answers import TerminalAnswered
 if TYPE_CHECKING:
     from pilot.screens.consoles import Consoles
     from pilot.screens.screens import Screens
+    from pilot.screens.wall import WallScreen
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
         self.graphics = TerminalGraphics(self, cockpit.settings.graphics)
         self._consoles: Consoles | None = None
         self._screens: Screens | None = None
+        self._wall: WallScreen | None = None
         self._explained: PilotError | None = None
 
     def on_mount(self) -> None:
@@ -170,6 +172,8 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
             screen = await self._show("nodes")
             if isinstance(screen, NodesScreen):
                 screen.use_filter(command.words)
+        elif command.name == "wall":
+            self.post_message(acting.WallWanted())
 
     def _look_at(self, cluster: str) -> None:
         known = self.cockpit.desk.live.clusters()
@@ -246,6 +250,18 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
         for node in nodes:
             self._screens.open(self.cockpit.desk, node)
 
+    def on_wall_wanted(self, event: acting.WallWanted) -> None:
+        """Show the wall, in its own tab."""
+        from pilot.screens import wall  # numpy comes with it
+
+        if self._wall is None:
+            self._wall = screen = wall.WallScreen(self.cockpit, event.only, event.filter_text)
+            self.add_mode(wall.MODE, lambda: screen)
+            self.cockpit.open_tab(screen.named())
+        else:
+            self._wall.show_only(event.only, event.filter_text)
+        self.switch_mode(wall.MODE)
+
     def on_terminal_answered(self, event: TerminalAnswered) -> None:
         """What the terminal says of itself."""
         self.graphics.answered(event.text)
@@ -256,6 +272,12 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
             self._screens.close(event.mode)
         if self._consoles is not None:
             self._consoles.close(event.mode)
+        if self._wall is not None and event.mode == self._wall.MODE:
+            self._wall = None
+            self.cockpit.close_tab(event.mode)
+            if self.current_mode == event.mode:
+                self.switch_mode("nodes")
+            self.remove_mode(event.mode)
 
     # --- keys -------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "help": "the keys that work here",
     "quit": "leave pilot",
     "site": "go to another site",
+    "wall": "the screens of all nodes side by side",
     "theme": "dark, light, terminal or terminal-light",
 }
 """What else there is, and what it does."""

@@ -49,6 +49,15 @@ class ScreensWanted(Message):
         self.nodes = tuple(nodes)
 
 
+class WallWanted(Message):
+    """The wall is to be shown: of these nodes, of those that pass a filter, or of all."""
+
+    def __init__(self, only: frozenset[str] = frozenset(), filter_text: str = "") -> None:
+        super().__init__()
+        self.only = only
+        self.filter_text = filter_text
+
+
 class TabClosed(Message):
     """A tab that the user opened is not wanted any more."""
 

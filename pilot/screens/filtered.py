@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from textual import on
 
@@ -12,7 +12,41 @@ from pilot.filtering import Filter
 from pilot.live.cockpit import Cockpit
 from pilot.screens.base import PilotScreen
 from pilot.widgets.prompt import Prompt
-from pilot.widgets.table import Place, VirtualTable
+from pilot.widgets.table import Place
+
+
+class Rows(Protocol):
+    """What has rows that a filter narrows: a table, or a wall."""
+
+    @property
+    def shown(self) -> Sequence[str]:
+        """Keys of the rows that pass the filter."""
+
+    @property
+    def total(self) -> int:
+        """How many there are, hidden ones too."""
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """Keys of the marked rows."""
+
+    def row(self, key: str, /) -> Any:
+        """A row, hidden or not; None if there is none."""
+
+    def targets(self) -> list[str]:
+        """What a verb acts on."""
+
+    def filter(self, passes: Callable[[Any], bool] | None, /) -> None:
+        """Show the rows that pass only."""
+
+    def place(self) -> Place:
+        """Where the user is."""
+
+    def return_to(self, place: Place, /) -> None:
+        """Back to there."""
+
+    def focus(self, scroll_visible: bool = True) -> Any:
+        """Have the keys."""
 
 
 class FilteredScreen(PilotScreen):
@@ -25,7 +59,7 @@ class FilteredScreen(PilotScreen):
         self._place_before: Place | None = None
 
     @property
-    def table(self) -> VirtualTable[Any]:
+    def table(self) -> Rows:
         """The table."""
         raise NotImplementedError
 

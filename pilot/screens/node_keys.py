@@ -22,6 +22,7 @@ class NodeKeys(FilteredScreen):
         Binding("c", "console", "console", id="nodes.console"),
         Binding("w", "watch", "watch console", show=False, id="nodes.watch"),
         Binding("v", "screen", "screen", id="nodes.screen"),
+        Binding("W", "wall", "wall", show=False, id="nodes.wall"),
         Binding("p", "power", "power", id="nodes.power"),
         Binding("K", "send", "send keys", show=False, id="nodes.send"),
         Binding("y", "copy", "copy name", show=False, id="nodes.copy"),
@@ -54,6 +55,11 @@ class NodeKeys(FilteredScreen):
     def action_screen(self) -> None:
         """The screens of the targets, each in a tab."""
         self.post_message(acting.ScreensWanted(self.targets()))
+
+    def action_wall(self) -> None:
+        """The screens of the marked nodes as a wall; of those that pass the filter if none is marked."""
+        marks = self.table.marks
+        self.post_message(acting.WallWanted(marks, "" if marks else self.filter_text))
 
     def action_power(self) -> None:
         """The menu of power verbs; its second key chooses one."""
