@@ -26,7 +26,7 @@ class ScreenKeys(GuestTab):
         Binding("n", "next(-1)", "before", id="screen.before"),
         Binding("N", "next(1)", "after", show=False, id="screen.after"),
         Binding("y", "copy", "copy", id="screen.copy"),
-        Binding("S", "save", "save PNG", id="screen.save"),
+        Binding("S", "save", "save PNG", show=False, id="screen.save"),
         Binding("v", "watch", "only watch", id="screen.watch"),
         Binding("t", "control", "control", id="screen.control"),
         Binding("x", "alone", "alone", id="screen.alone"),

@@ -75,6 +75,14 @@ class ScreenLook:
         self._stale = True
 
     @property
+    def drawn_as(self) -> tuple[object, ...]:
+        """By what it was drawn last, and how large the guest's screen was; empty before the first frame."""
+        screen = self._session.screen
+        if screen is None or self._drawn_at == float("-inf"):
+            return ()
+        return self.drawing.kind, screen.width, screen.height
+
+    @property
     def due(self) -> bool:
         """Whether a frame may be drawn now.
 

@@ -211,7 +211,10 @@ class ScreenPane(Vertical):
 
     def _frame(self) -> None:
         """Draw what is due; no more frames if there is nothing left to draw."""
+        before = self.look.drawn_as
         more = self.session.looking and self.look.frame()
+        if self.look.drawn_as != before:
+            self._session_changed()
         if self._frames is not None:
             (self._frames.resume if more else self._frames.pause)()
 
