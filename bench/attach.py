@@ -141,6 +141,8 @@ async def _whole(link: Link, node: str) -> float:
 
 
 async def _opened(link: Link, node: str) -> tuple[float, float]:
+    first = 0.0
+
     def log(before: int, last: int) -> AsyncIterator[wire.LogPage]:
         return link.log(node, CLUSTER, before=before, last=last)
 
@@ -156,7 +158,6 @@ async def _opened(link: Link, node: str) -> tuple[float, float]:
             there.set()
 
     there = asyncio.Event()
-    first = 0.0
     begin = time.perf_counter()
     session = ConsoleSession(node, node, open_console, BitttyEngine(COLUMNS, ROWS), mode="watch", log=log)
     session.printed.listen(look)

@@ -164,6 +164,8 @@ class TerminalDisplay(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Rows of the window."""
+        # The first time before anybody tells of the size: what the engine has by then is seen at once.
+        self.view.width, self.view.height = self.content_size
         self._painter.set_base(self.rich_style)
         return super().render_lines(crop)
 
