@@ -92,10 +92,13 @@ class Tail:
             self.wake()
 
     def close(self, text: str = "") -> None:
-        """End it at once: what was not read is dropped."""
+        """End it at once: what was not read is dropped, and what is printed from now on is not its business.
+
+        The console may have another ring from now on, which belongs to others.
+        """
         self._notices.clear()
-        self._offset = self._ring.end
         self.finish(text)
+        self._desk, self._offset = None, 0
 
     def _collect(self) -> list[Output | Notice]:
         frames: list[Output | Notice] = []

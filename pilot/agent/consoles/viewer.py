@@ -195,7 +195,9 @@ class Viewer:
             self._desk.keyboard.promote(self, text)
 
     def people(self) -> Presence:
-        """Who is here now."""
+        """Who is here now; nobody once it has left: others may own the console since."""
+        if self._ended_at is not None:
+            return Presence((), self.id, 0.0)
         return self._desk.company.presence(self)
 
     def people_changed(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from pilot.agent.consoles.hub import ConsoleHub
@@ -91,3 +92,10 @@ async def test_it_is_left_at_once_by_one_who_does_not_read(terminal: Terminal) -
     terminal.reads.clear()
     terminal.typed.put_nowait(b"in vain\x1d")
     await until(lambda: b"left compute-a" in terminal.shown, SECONDS, "it is left")
+
+
+async def test_who_was_sent_away_is_not_told_who_comes_next(hub: ConsoleHub, terminal: Terminal) -> None:
+    viewer = hub._consoles["a"].company.viewers[0]
+    hub.node_changed(msgspec.structs.replace(node("on"), cluster="vc2"))
+    await hub.attach("a", "the next owner", "write", may_write=True)
+    assert viewer.people().people == ()

@@ -209,6 +209,21 @@ async def test_a_node_that_moves_ends_it_and_shows_nothing_more(
     assert b"secret" not in anew.output
 
 
+async def test_who_has_not_read_sees_nothing_of_what_the_next_owners_print(
+    hub: ConsoleHub, machine: Machine, glance: Look
+) -> None:
+    await machine.print(b"short\r\n")
+    ring = hub._consoles["a"].ring
+    await until(lambda: b"short" in ring.copy(), 10, "it is printed")
+    tail = hub.tail("a")
+    hub.node_changed(msgspec.structs.replace(node("on"), cluster="vc2"))
+    await machine.print(b"not yours\r\n" * 1000)
+    await until(lambda: hub._consoles["a"].ring.end > ring.end + 8000, 10, "the next owners' console goes on")
+    late = glance(tail)
+    assert (await late.end()).text == "compute-a is not of vc1 any more"
+    assert late.output == b""
+
+
 async def test_it_ends_with_the_node_and_with_airboss(
     hub: ConsoleHub, lines: Lines, machine: Machine, glance: Look
 ) -> None:
