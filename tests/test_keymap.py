@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from pilot import keymap
@@ -40,3 +43,11 @@ def test_what_is_no_action_or_no_key_is_said(name: str, key: str) -> None:
 
 def test_a_key_that_another_action_had_is_said() -> None:
     assert "no longer nodes.console" in keymap.read({"table.mark": "c"}).lost
+
+
+def test_keys_of_ones_own_bring_no_pictures_with_them() -> None:
+    code = (
+        "import sys; from pilot import keymap; keymap.read({'screen.save': 'f2'}); "
+        "sys.exit('numpy' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

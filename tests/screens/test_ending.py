@@ -137,7 +137,7 @@ from pilot.cli import main
 from pilot.link import connector
 
 def look(app):
-    heavy = {"asyncssh", "libvirt", "bittty", "cryptography", "sqlalchemy"}
+    heavy = {"asyncssh", "libvirt", "bittty", "cryptography", "sqlalchemy", "numpy"}
     app.exit(7, message="loaded: " + " ".join(sorted(heavy & set(sys.modules))) + ".")
 
 PilotApp._connect = look
