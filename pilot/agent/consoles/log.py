@@ -91,7 +91,7 @@ class ConsoleLog:
         self._sure = False
         """It is known that the console is that tenant's now."""
         self._early: list[tuple[float, float, int, bytes]] = []
-        self._early_size = 0
+        self._early_size = self._early_lost = 0
         self._retry = 0.0
         self._pause = FIRST_PAUSE
         self._failing = False
@@ -127,6 +127,8 @@ class ConsoleLog:
         elif self._early_size < _EARLY:
             self._early_size += len(data)
             self._early.append((utc, mono, kind, data))
+        else:
+            self._early_lost += len(data)
 
     def belongs(self, tenant: Tenant) -> bool:
         """Whose the console is now; False if what is on the disk is somebody else's: then begin anew."""
@@ -140,6 +142,7 @@ class ConsoleLog:
             early, self._early, self._early_size = self._early, [], 0
             for run in early:
                 self._queue(*run)
+            self.end += self._early_lost  # Offsets are those of the ring: what is missing is a gap.
         return True
 
     def begin_anew(self, tenant: Tenant) -> None:

@@ -267,6 +267,24 @@ async def test_what_is_printed_before_the_record_comes_is_kept(tmp_path: Path, l
         assert b"first words" in await place.read(text=b"first words")
 
 
+async def test_what_does_not_fit_before_the_record_comes_is_a_gap(tmp_path: Path, lines: Lines) -> None:
+    async with living(tmp_path / "c", lines) as place:
+        lines["a"].power_on()
+        await place.hub.hold("a")
+        await lines["a"].print(b"too much " * 20_000 + b"\r\n")
+        ring = place.hub._consoles["a"].ring
+        await until(lambda: ring.end > 180_000, 20, "it is printed")
+        place.hub.node_changed(node("on"))
+        await lines["a"].print(b"afterwards\r\n")
+        assert (await place.read(text=b"afterwards")).endswith(b"afterwards\r\n")
+        log = place.hub.log("a")
+        assert log is not None
+        assert log.end == log.on_disk == ring.end, "offsets are the same"
+        assert LogReader(log.folder).read(ring.end - len(b"afterwards\r\n"), ring.end).lines[0].data == (
+            b"afterwards\r\n"
+        )
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
