@@ -24,6 +24,7 @@ from pilot.agent.consoles.tenant import Tenant
 OWNER = "owner.json"
 GONE = "gone"
 """A file that dates when airboss saw first that there is no such node any more."""
+_DAY = 86_400.0
 _NODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 _GENERATION = re.compile(r"[0-9]{6,12}")
 
@@ -144,7 +145,8 @@ def sweep(root: Path, known: Collection[str], now: float, keep_seconds: float, k
         known: ids of the nodes there are.
         now: seconds since the epoch.
         keep_seconds: how long the log of a node is kept that is no more.
-        keep: how many of them, the youngest ones.
+        keep: how many of them, the youngest ones. For a day there may be more: many that go at once may be
+            those of hosts that do not answer since airboss began.
 
     Returns:
         The nodes whose logs were deleted.
@@ -163,7 +165,11 @@ def sweep(root: Path, known: Collection[str], now: float, keep_seconds: float, k
                 os.utime(mark, (now, now))
             gone.append((mark.stat().st_mtime, entry.name))
     gone.sort(reverse=True)
-    old = [name for at, (since, name) in enumerate(gone) if at >= keep or now - since > keep_seconds]
+    old = [
+        name
+        for at, (since, name) in enumerate(gone)
+        if now - since > keep_seconds or (at >= keep and now - since >= _DAY)
+    ]
     for name in old:
         shutil.rmtree(root / name, ignore_errors=True)
     return old

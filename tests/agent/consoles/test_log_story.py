@@ -441,6 +441,16 @@ async def test_the_log_of_a_node_that_is_no_more_is_kept_for_a_while(tmp_path: P
         assert not (root / "b" / log_folders.GONE).exists()
 
 
+def test_many_that_go_at_once_are_kept_for_a_day(tmp_path: Path) -> None:
+    for name in "abcde":
+        (tmp_path / name).mkdir()
+    now, month = 1e9, 30 * 86_400.0
+    assert log_folders.sweep(tmp_path, "a", now, month, 2) == []
+    assert log_folders.sweep(tmp_path, "a", now + 3600, month, 2) == []
+    assert len(log_folders.sweep(tmp_path, "a", now + 86_400, month, 2)) == 2
+    assert log_folders.sweep(tmp_path, "a", now + 86_400, month, 2) == []
+
+
 async def test_thousands_of_lines_at_once_keep_their_order_and_times(tmp_path: Path, lines: Lines) -> None:
     async with living(tmp_path / "c", lines) as place:
         for node_id in "abc":
