@@ -20,12 +20,12 @@ from pilot.agent.consoles.viewer import Mode, Viewer
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
-from pilot.agent.outcomes import fault_of, unknown_node
+from pilot.agent.outcomes import fault_of
 from pilot.agent.settings import ConsoleSettings
 from pilot.agent.shares import Shares
-from pilot.errors import PilotError, RefusedError, UsageError
+from pilot.agent.targets import one_node
+from pilot.errors import PilotError, RefusedError
 from pilot.records import Node, Role, role_covers
-from pilot.selectors import resolve
 from pilot.wire import Outcome
 
 _log = logging.getLogger(__name__)
@@ -135,14 +135,7 @@ class Attaching:
                 tail.close(f"your key is not entitled to {cluster} any more")
 
     def _one(self, asked: Asked) -> Node:
-        resolved = resolve(asked.targets, self._inventory.members(asked.cluster))
-        if resolved.unknown:
-            fault = unknown_node(resolved.unknown[0], asked.cluster).fault
-            assert fault is not None
-            raise RefusedError(fault.message, fault.hint)
-        if len(resolved.nodes) != 1:
-            raise UsageError(f"a console is of one node, not of {len(resolved.nodes)}", "Name one node.")
-        return resolved.nodes[0]
+        return one_node(self._inventory, asked, "a console")
 
     def _node(self, asked: Asked) -> Node:
         node = self._one(asked)

@@ -16,11 +16,10 @@ from pilot.agent.consoles.log import ConsoleLog
 from pilot.agent.consoles.log_reader import LogReader, Part, Query
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
-from pilot.agent.outcomes import unknown_node
 from pilot.agent.shares import Shares
-from pilot.errors import DeadlineError, RefusedError, StorageError, UsageError
+from pilot.agent.targets import one_node
+from pilot.errors import DeadlineError, RefusedError, StorageError
 from pilot.records import Node
-from pilot.selectors import resolve
 
 PULSE_SECONDS = 5.0
 """After this much silence an empty page is sent."""
@@ -68,7 +67,7 @@ class ConsoleLogStreams:
             StorageError: the log cannot be read.
             DeadlineError: the disk does not answer.
         """
-        reading = _Reading(self, caller, asked, self._node(asked))
+        reading = _Reading(self, caller, asked, one_node(self._inventory, asked, "a console"))
         with self._shares.take("log", caller.holder):
             log = self._log(reading.node)
             out.tell(wire.Reply())
@@ -82,14 +81,6 @@ class ConsoleLogStreams:
                 finally:
                     self._waiting.discard(wake)
                     log.readers.discard(wake)
-
-    def _node(self, asked: Asked) -> Node:
-        resolved = resolve(asked.targets, self._inventory.members(asked.cluster))
-        if resolved.unknown:
-            raise _unknown(resolved.unknown[0], asked.cluster)
-        if len(resolved.nodes) != 1:
-            raise UsageError(f"a console is of one node, not of {len(resolved.nodes)}", "Name one node.")
-        return resolved.nodes[0]
 
     def _log(self, node: Node) -> ConsoleLog:
         log = self._hub.log(node.id)
@@ -212,12 +203,6 @@ class _Reading:
     async def _send(self, out: _Sender, lines: tuple[wire.LogLine, ...], more: bool, gap: bool) -> None:
         gap, self._gap = gap or self._gap, False
         await out.send(wire.LogPage(lines, more, gap))
-
-
-def _unknown(selector: str, cluster: str) -> RefusedError:
-    fault = unknown_node(selector, cluster).fault
-    assert fault is not None
-    return RefusedError(fault.message, fault.hint)
 
 
 async def _awaken(wake: asyncio.Event, latest: float) -> None:
