@@ -26,6 +26,8 @@ _CROWD = 80_000
 """Each is told of all: with n here, accounts are n * n / _CROWD seconds apart at least (512: 3 s)."""
 LINES_AT_ONCE, LINES_A_SECOND = 5, 0.5
 """What one principal may say to the others."""
+COMINGS_AT_ONCE, COMINGS_A_SECOND = 20, 0.5
+"""How often the others are told in words that one principal comes or goes; who is here they see anyway."""
 
 
 class Company:
@@ -49,6 +51,7 @@ class Company:
         """Loop time of the last account to all."""
         self._account: asyncio.TimerHandle | None = None
         self._lines = Rate(burst=LINES_AT_ONCE, per_second=LINES_A_SECOND)
+        self._comings = Rate(burst=COMINGS_AT_ONCE, per_second=COMINGS_A_SECOND)
 
     def add(self, viewer: Viewer) -> None:
         """One more; the others are not told yet.
@@ -111,6 +114,11 @@ class Company:
             return f"not said: more than {LINES_AT_ONCE} lines at once are too many; wait a moment"
         self.tell(Notice("chat", f"{plain(viewer.principal)}: {words}"))
         return ""
+
+    def tell_of(self, viewer: Viewer, notice: Notice) -> None:
+        """A notice to all others that a viewer comes or goes, unless it does so all the time."""
+        if self._comings.allows(viewer.principal):
+            self.tell(notice, (viewer,))
 
     def tell(self, notice: Notice, but: Collection[Viewer] = ()) -> None:
         """A notice to all, or all others."""

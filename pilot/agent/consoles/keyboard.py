@@ -48,12 +48,12 @@ class Keyboard:
             or (mode == "join" and len(writers) < MAX_WRITERS)
         )
         if not viewer.writing:
-            self._company.tell(Notice("joined", f"{name} has joined and watches"), (viewer,))
+            self._company.tell_of(viewer, Notice("joined", f"{name} has joined and watches"))
         elif mode == "take" and writers:
             self._unseat(writers, viewer)
         else:
             types = "types too" if writers else "types"
-            self._company.tell(Notice("joined", f"{name} has joined and {types} now"), (viewer,))
+            self._company.tell_of(viewer, Notice("joined", f"{name} has joined and {types} now"))
         self._company.changed()
 
     def leave(self, viewer: Viewer) -> None:
@@ -65,7 +65,7 @@ class Keyboard:
         if viewer.writing and not self.writers:
             self._pass_on(why)
         else:
-            self._company.tell(Notice("left", why))
+            self._company.tell_of(viewer, Notice("left", why))
         viewer.writing = False
         self._company.changed()
 

@@ -268,3 +268,16 @@ async def test_a_hundred_people_come_and_go_for_little(
     hub.node_gone("a")
     await until(readers[0].task.done, 20)
     assert len(await asleep[0].next_frames()) <= 70, "notices are bounded"
+
+
+async def test_who_comes_and_goes_all_the_time_does_not_bury_what_others_are_told(
+    hub: ConsoleHub, ann: Reader
+) -> None:
+    for _ in range(200):
+        (await hub.attach("a", "eve", "watch", may_write=False)).close()
+    (await hub.attach("a", "bob", "watch", may_write=False)).close()
+    await ann.told("bob has left")
+    about_eve = [notice for notice in ann.notices if "eve" in notice.text]
+    assert len(about_eve) <= company.COMINGS_AT_ONCE + 5
+    await hub.attach("a", "eve", "watch", may_write=False)
+    await ann.company("ann!", "eve")
