@@ -63,6 +63,8 @@ booting. Try:
   pilot power on compute-0-1 --console   turn one on and see it boot;
                                          log in as {LOGIN}, password {PASSWORD};
                                          Ctrl+] leaves
+  pilot screen compute-0-1               what a monitor on it shows, as text
+  pilot log compute-0-1 --boot           what it said since then, and when
   pilot power shutdown compute-0-1       press its power button
   pilot power install compute-0-2        boot it from the network once
   pilot watch                            every change, as it happens
