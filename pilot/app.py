@@ -34,6 +34,7 @@ from pilot.widgets.ordered_keys import OrderedKeys
 from pilot.widgets.terminal_answers import TerminalAnswered
 
 if TYPE_CHECKING:
+    from pilot.screens.broadcasts import Broadcasts
     from pilot.screens.consoles import Consoles
     from pilot.screens.screens import Screens
     from pilot.screens.wall import WallScreen
@@ -60,9 +61,11 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 8.0
 
-    def __init__(self, cockpit: Cockpit) -> None:
+    def __init__(self, cockpit: Cockpit, first: str = "") -> None:
+        """`first`: a command of the `:` line to begin with."""
         super().__init__()
         self.cockpit = cockpit
+        self._first = first
         for mode, screen in AREAS.items():
             self.add_mode(mode, partial(screen, cockpit))
         for theme in themes.THEMES:
@@ -74,6 +77,7 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
             cockpit.flash(f"app.toml, keys: {keys.lost}", "busy", 20)
         self.graphics = TerminalGraphics(self, cockpit.settings.graphics)
         self._consoles: Consoles | None = None
+        self._broadcasts: Broadcasts | None = None
         self._screens: Screens | None = None
         self._wall: WallScreen | None = None
         self._explained: PilotError | None = None
@@ -87,6 +91,8 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
 
     def _connect(self) -> None:
         self.cockpit.sites.start()
+        if self._first:
+            self.post_message(GoneTo(going.Command(self._first)))
         self._look()
 
     def _look(self) -> None:
@@ -148,6 +154,9 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
             if nodes is None:
                 nodes, hidden = self._targets()
             self.post_message(acting.VerbChosen(destination.verb, nodes, hidden))
+        elif isinstance(destination, going.Together):
+            named = destination.nodes
+            self.post_message(acting.BroadcastWanted(*(self._targets() if named is None else (named,))))
         else:
             await self._command(destination)
 
@@ -224,11 +233,22 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
             self._open_console(node, event.mode)
 
     def _open_console(self, node: Node, mode: Mode) -> None:
+        self._all_consoles().open(self.cockpit.desk, node, mode)
+
+    def _all_consoles(self) -> Consoles:
         if self._consoles is None:
             from pilot.screens.consoles import Consoles  # the terminal engine comes with it
 
             self._consoles = Consoles(self, self.cockpit)
-        self._consoles.open(self.cockpit.desk, node, mode)
+        return self._consoles
+
+    def on_broadcast_wanted(self, event: acting.BroadcastWanted) -> None:
+        """Ask whether to type at several consoles at once."""
+        if self._broadcasts is None:
+            from pilot.screens.broadcasts import Broadcasts  # the terminal engine comes with it
+
+            self._broadcasts = Broadcasts(self, self.cockpit, self._all_consoles().turns)
+        self._broadcasts.ask(event.nodes, event.hidden)
 
     def on_screens_wanted(self, event: acting.ScreensWanted) -> None:
         """Open a screen's tab, or go to it if it is open."""
@@ -272,6 +292,8 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
             self._screens.close(event.mode)
         if self._consoles is not None:
             self._consoles.close(event.mode)
+        if self._broadcasts is not None:
+            self._broadcasts.close(event.mode)
         if self._wall is not None and event.mode == self._wall.MODE:
             self._wall = None
             self.cockpit.close_tab(event.mode)

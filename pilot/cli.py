@@ -29,6 +29,8 @@ COMMANDS = (
     Command("console", "console", "a node's serial console in this terminal (Ctrl+] leaves)"),
     Command("log", "log", "what a node's serial console printed, and when; also of a node that is off"),
     Command("screen", "screen", "one look at a node's screen: its text, or a picture of it"),
+    Command("wall", "wall", "the screens of all your nodes side by side, as text"),
+    Command("vnc", "vnc", "a node's screen in a viewer of your own: TigerVNC's, virt-viewer"),
     Command("watch", "watch", "every change of your nodes, as it happens"),
     Command("journal", "journal", "what was asked of your nodes, by whom, and what came of it"),
     Command("keys", "keys", "your SSH keys: create one, list what would be shown"),

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pilot.live.site import LiveSite
 
 
-def run(args: argparse.Namespace) -> int:
-    """Open the app, and stay until the user leaves.
+def run(args: argparse.Namespace, first: str = "") -> int:
+    """Open the app, and stay until the user leaves. `first`: a `:` line that it begins with.
 
     Raises:
         UsageError: this is no terminal, or no site is known.
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     connecting = Connecting(config, key=args.key, call_seconds=args.timeout)
     sites = LiveSites(config, connecting.to, first=site)
     cockpit = Cockpit(config, settings, sites, scope=args.cluster or "", readonly=args.readonly)
-    app = PilotApp(cockpit)
+    app = PilotApp(cockpit, first)
     connecting.asker = AppAsker(app, accept_new=args.accept_new)
     _collect_once_settled(sites.current)
     # What links are made of takes half as long to import as the app: it begins while that draws.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from pilot.console.engine import Run
+from rich.cells import set_cell_size
+
+from pilot.console.engine import Look, Run
 from pilot.records import Node
 from pilot.render.nodes import state_cell
-from pilot.render.table import Cell
+from pilot.render.palette import paint
+from pilot.render.table import Cell, width
 from pilot.render.times import ago, duration
+from pilot.wire import plain
 
 if TYPE_CHECKING:
     from pilot.vnc.renderer import Frame
@@ -42,3 +46,51 @@ def shrunk(frame: Frame, rows: int) -> list[Line]:
 def plain_text(lines: Sequence[Line]) -> list[str]:
     """The characters of lines, without their colours."""
     return ["".join(run.text for run in line).rstrip() for line in lines]
+
+
+class Seen(NamedTuple):
+    """What was found in one look at a node."""
+
+    lines: tuple[Line, ...]
+    why: str = ""
+    """Why there are none."""
+    live: bool = False
+    time: float | None = None
+    """When it was so; None for now, or if that is not known."""
+
+    @classmethod
+    def of_words(cls, words: Sequence[str], moment: float | None) -> Seen:
+        """The last lines of a serial console."""
+        return cls(tuple((Run(line, Look()),) for line in words), "" if words else "silent", False, moment)
+
+
+def grid(
+    nodes: Sequence[Node],
+    seen: Sequence[Seen],
+    across: int,
+    room: int,
+    rows: int,
+    now: float,
+    colour: bool,
+) -> Iterator[str]:
+    """All of them side by side, as lines of a terminal of so many columns."""
+    wide = max(12, (room + 2) // across - 2)
+    for first in range(0, len(nodes), across):
+        part = range(first, min(first + across, len(nodes)))
+        yield "  ".join(_heading(nodes[at], seen[at], wide, now, colour) for at in part).rstrip()
+        bodies = [plain_text(seen[at].lines) or [seen[at].why] for at in part]
+        for row in range(rows):
+            cells = (fit(plain(body[row], 400) if row < len(body) else "", wide) for body in bodies)
+            yield "  ".join(cells).rstrip()
+        yield ""
+
+
+def fit(text: str, room: int) -> str:
+    """A text in exactly so many columns."""
+    return set_cell_size(text, room) if width(text) <= room else set_cell_size(text, room - 1) + "…"
+
+
+def _heading(node: Node, seen: Seen, wide: int, now: float, colour: bool) -> str:
+    age = age_cell(node, seen.live, seen.time, now)
+    name = fit(node.name or node.domain, max(1, wide - width(age.text) - 1))
+    return paint(name, "strong", colour) + " " + paint(age.text, age.tone, colour)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from textual import on
+from textual import on, work
 
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit, Desk
@@ -17,7 +18,7 @@ from pilot.screens import acting, strokes_menu
 from pilot.screens.screen_keys import ScreenKeys
 from pilot.screens.screen_look import Means
 from pilot.screens.screen_pane import ScreenPane
-from pilot.vnc import keys
+from pilot.vnc import keys, outside
 from pilot.vnc.keys import COMBINATIONS, Combination, Stroke
 from pilot.vnc.png import png
 from pilot.widgets.framebuffer import FramebufferWidget
@@ -179,6 +180,27 @@ class ScreenTab(ScreenKeys):
             self.cockpit.flash(f"asked the guest for {room[0]}x{room[1]} pixels", "dim", 4)
         else:
             self.cockpit.flash("this screen has a size of its own: its server takes no other", "dim", 5)
+
+    def action_outside(self) -> None:
+        """Show it in a viewer of the user's own, beside this."""
+        self._outside()
+
+    @work(group="outside")
+    async def _outside(self) -> None:
+        cockpit, node, watching = self.cockpit, self.pane.node, self.cockpit.readonly
+        try:
+            viewer = await asyncio.to_thread(outside.find_viewer, watching)
+            if viewer is None:
+                said = f"there is no VNC viewer here, or no display: `pilot vnc {node.name} --print`"
+                cockpit.flash(said, "busy")
+                return
+            with outside.Door(viewer.takes) as door:
+                mode = "watch" if watching else "control"
+                stream = await self._desk.live.screen(node.id, node.cluster, mode)
+                cockpit.flash(f"{self.pane.title} in {Path(viewer.words[0]).name}", "dim")
+                await outside.show(viewer, door, stream)
+        except PilotError as error:
+            cockpit.flash_error(error)
 
     def action_again(self) -> None:
         """Try to open it now."""

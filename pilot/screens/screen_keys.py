@@ -32,6 +32,7 @@ class ScreenKeys(GuestTab):
         Binding("x", "alone", "alone", id="screen.alone"),
         Binding("X", "cancel_paste", "stop paste", id="screen.cancel-paste"),
         Binding("z", "ask_size", "fit guest", id="screen.ask-size"),
+        Binding("o", "outside", "outside viewer", show=False, id="screen.outside"),
         Binding("r", "again", "try again", id="screen.again"),
         Binding("c", "console", "serial console", id="screen.console"),
         Binding("q", "close", "close", id="screen.close"),

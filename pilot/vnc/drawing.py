@@ -19,7 +19,7 @@ AGAIN_SECONDS = 0.5
 """Between two attempts to read text on a screen that shows none."""
 RATES: Mapping[Kind, float] = {"text": 30.0, "kitty": 20.0, "blocks": 12.0}
 """Frames in a second that are asked for, at most."""
-_ALL = View(10_000, 10_000)
+ALL = View(10_000, 10_000)
 """Text is small: all of it is drawn, and whoever shows it takes what there is room for."""
 
 
@@ -88,7 +88,7 @@ class Drawing:
         """Draw it as it is now; text whole, pictures as the view says."""
         self._take_dirty(screen)
         if self._tries_text():
-            frame = self._draw("text", screen, _ALL)
+            frame = self._draw("text", screen, ALL)
             self._tried = self._monotonic()
             self.quality = frame.quality if frame is not None else None
             if frame is not None and self._is_text():
@@ -109,7 +109,7 @@ class Drawing:
     def read(self, screen: Framebuffer) -> Frame | None:
         """The text on a screen, whatever it is drawn as; None if there is none."""
         self._take_dirty(screen)
-        return self._draw("text", screen, _ALL) if "text" in self._renderers else None
+        return self._draw("text", screen, ALL) if "text" in self._renderers else None
 
     def _take_dirty(self, screen: Framebuffer) -> None:
         """Remember for each renderer what it has not drawn yet: they are not drawn all the time."""
