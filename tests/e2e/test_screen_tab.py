@@ -88,13 +88,14 @@ async def test_a_vm_from_boot_to_its_end(at_a_screen: AtAScreen) -> None:
     vm.start()
     await site.airboss.start()
     await until(lambda: session.state == "live", BOOT_SECONDS, "live again", every=0.1)
-    await shows(app, "SeaBIOS")
+    await shows(app, "compute-0-0 login:")
+    assert "42 |" not in shown(app)
 
 
 async def test_airboss_is_killed_while_one_looks(at_a_screen: AtAScreen) -> None:
     app, site = at_a_screen
     session = tab(app).pane.session
-    await shows(app, "SeaBIOS")
+    await until(lambda: session.screen is not None, BOOT_SECONDS, "a picture")
     await site.airboss.kill()
     await until(lambda: session.state == "lost", BOOT_SECONDS, "lost")
     await app.sees("▲ lost", BOOT_SECONDS)
