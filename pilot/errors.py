@@ -115,6 +115,13 @@ class VncError(PilotError):
     code = "vnc"
 
 
+class CastError(PilotError):
+    """A file is no recording of a terminal, or a damaged one."""
+
+    title = "No recording"
+    code = "cast"
+
+
 class DeadlineError(PilotError):
     """The answer did not come in time; whether the act took place is not known."""
 

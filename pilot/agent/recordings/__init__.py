@@ -1,0 +1,1 @@
+"""Recordings of serial consoles on the disk."""
