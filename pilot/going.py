@@ -24,6 +24,7 @@ AREAS: dict[str, tuple[str, ...]] = {
 """The app's areas, by mode, with the words that lead there."""
 
 COMMANDS: dict[str, str] = {
+    "broadcast": "type at the consoles of several nodes at once",
     "cluster": "show one cluster's nodes; without a name, all of yours",
     "filter": "use, save or forget a saved filter",
     "help": "the keys that work here",
@@ -66,7 +67,13 @@ class Asked(msgspec.Struct, frozen=True):
     nodes: tuple[Node, ...] | None
 
 
-Destination = Area | Command | Spot | Asked
+class Together(msgspec.Struct, frozen=True):
+    """Nodes whose consoles are typed at together; those marked if none are named."""
+
+    nodes: tuple[Node, ...] | None
+
+
+Destination = Area | Command | Spot | Asked | Together
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -101,6 +108,8 @@ def go(line: str, known: Known) -> Destination | None:
         if head in names:
             return Area(mode, line.split("/", 1)[1].strip() if "/" in line else None)
     head = _ALIASES.get(head, head)
+    if head == "broadcast":
+        return Together(_nodes(rest, known.nodes) if rest else None)
     if head in COMMANDS:
         return Command(head, tuple(rest))
     if head.startswith("@"):
@@ -152,6 +161,7 @@ def complete(line: str, known: Known) -> list[str]:
         names = [*names, *_names(last, known.nodes)] if last else names
     elif (head := _ALIASES.get(before[0].lower(), before[0].lower())) in COMMANDS:
         names = {
+            "broadcast": _names(last, [node for node in known.nodes if node.name not in before]),
             "cluster": known.clusters,
             "site": known.sites,
             "theme": known.themes,

@@ -58,11 +58,12 @@ def release_key(keys: Mapping[str, str], usual: str) -> str:
 
 
 def _console() -> tuple[tuple[type[DOMNode], ...], ...]:
-    from pilot.screens.console import ConsoleScreen  # with it come terminals, which not every start needs
+    from pilot.screens.broadcast import BroadcastScreen  # with it come terminals, which not every start needs
+    from pilot.screens.console import ConsoleScreen
     from pilot.screens.screen_keys import ScreenKeys
     from pilot.widgets.wall import Wall
 
-    return ((ConsoleScreen,), (ScreenKeys,), (NodesScreen, Wall))
+    return ((ConsoleScreen,), (BroadcastScreen,), (ScreenKeys,), (NodesScreen, Wall))
 
 
 def _bindings(classes: Iterable[type[Any]]) -> dict[str, set[str]]:

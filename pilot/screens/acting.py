@@ -58,6 +58,15 @@ class WallWanted(Message):
         self.filter_text = filter_text
 
 
+class BroadcastWanted(Message):
+    """The consoles of these nodes are to be typed at together, so many of them marked and out of sight."""
+
+    def __init__(self, nodes: Sequence[Node], hidden: int = 0) -> None:
+        super().__init__()
+        self.nodes = tuple(nodes)
+        self.hidden = hidden
+
+
 class TabClosed(Message):
     """A tab that the user opened is not wanted any more."""
 

@@ -25,13 +25,14 @@ class Consoles(OpenedTabs[ConsoleScreen]):
         """None is open."""
         sys.setswitchinterval(SWITCH_SECONDS)
         super().__init__(app, cockpit)
-        self._turns = asyncio.Lock()
+        self.turns = asyncio.Lock()
+        """Who holds it parses what a guest printed."""
 
     def open(self, desk: Desk, node: Node, how: Mode) -> None:
         """Show a node's console: its tab, which is made if there is none."""
         if self.shown(desk, node):
             return
-        screen = ConsoleScreen(self._cockpit, desk, self.new_mode(), node, how, self._turns)
+        screen = ConsoleScreen(self._cockpit, desk, self.new_mode(), node, how, self.turns)
         # Textual takes a new screen for one that an older theme has styled, and reads all style sheets anew,
         # twice: a fourth of the time that a console takes to open.
         screen._css_update_count = self._app._css_update_count  # noqa: SLF001

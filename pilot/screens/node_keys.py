@@ -23,6 +23,7 @@ class NodeKeys(FilteredScreen):
         Binding("w", "watch", "watch console", show=False, id="nodes.watch"),
         Binding("v", "screen", "screen", id="nodes.screen"),
         Binding("W", "wall", "wall", show=False, id="nodes.wall"),
+        Binding("b", "broadcast", "type at several", show=False, id="nodes.broadcast"),
         Binding("p", "power", "power", id="nodes.power"),
         Binding("K", "send", "send keys", show=False, id="nodes.send"),
         Binding("y", "copy", "copy name", show=False, id="nodes.copy"),
@@ -30,7 +31,7 @@ class NodeKeys(FilteredScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """To a read-only look the menus of verbs are not there."""
-        if action in ("power", "send") and self.cockpit.readonly:
+        if action in ("power", "send", "broadcast") and self.cockpit.readonly:
             return False
         return super().check_action(action, parameters)
 
@@ -51,6 +52,10 @@ class NodeKeys(FilteredScreen):
     def action_watch(self) -> None:
         """The same, without typing."""
         self.post_message(acting.ConsolesWanted(self.targets(), "watch"))
+
+    def action_broadcast(self) -> None:
+        """Type at the consoles of the targets together."""
+        self.post_message(acting.BroadcastWanted(self.targets(), self.hidden()))
 
     def action_screen(self) -> None:
         """The screens of the targets, each in a tab."""
