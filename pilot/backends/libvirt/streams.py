@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import TypeAlias
 
 import asyncssh
 
@@ -11,27 +12,8 @@ READ_AHEAD = 256 * 1024
 """Bytes that are read from a VNC server before somebody wants them."""
 
 
-class Reader(Protocol):
-    """What both kinds of readers can."""
-
-    async def read(self, n: int = -1) -> bytes:
-        """What has come; empty at the end."""
-
-
-class Writer(Protocol):
-    """What both kinds of writers can."""
-
-    def write(self, data: bytes) -> None:
-        """Send."""
-
-    async def drain(self) -> None:
-        """Wait while much of it is not taken."""
-
-    def close(self) -> None:
-        """Let it go."""
-
-    def is_closing(self) -> bool:
-        """Whether it is let go."""
+Reader: TypeAlias = "asyncio.StreamReader | asyncssh.SSHReader[bytes]"
+Writer: TypeAlias = "asyncio.StreamWriter | asyncssh.SSHWriter[bytes]"
 
 
 class StreamScreen:
@@ -63,8 +45,11 @@ class StreamScreen:
             return  # the reader sees the end
 
     def close(self) -> None:
-        """Let it go; may be called twice."""
+        """Let it go; may be called twice. What the server has not taken yet is dropped: it may hang."""
         closed, self._closed = self._closed, None
         if closed is not None:
-            self._writer.close()
+            if isinstance(self._writer, asyncssh.SSHWriter):
+                self._writer.channel.abort()
+            else:
+                self._writer.transport.abort()
             closed()

@@ -18,6 +18,7 @@ from bench.sshd import sshd
 from pilot.backends.libvirt.provider import HostAddress
 from pilot.backends.libvirt.screens import _Handover, transport
 from pilot.backends.libvirt.ssh_forward import SshAddress, address_of
+from pilot.backends.libvirt.streams import StreamScreen
 from pilot.backends.provider import Screen
 from pilot.demo.hypervisor import PrivateHost
 from pilot.errors import BackendError, DeadlineError, PilotError, UnreachableError
@@ -156,6 +157,17 @@ def test_a_descriptor_that_nobody_waits_for_is_closed(late: bool) -> None:
         for step in reversed(steps) if late else steps:
             step()
         assert ours.recv(1) == b"", "the other end is closed"
+
+
+async def test_a_screen_that_does_not_read_is_let_go_at_once() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        screen = StreamScreen(*await asyncio.open_unix_connection(sock=ours))
+        screen.write(b"x" * 4 * 1024 * 1024)
+        screen.close()
+        screen.close()
+        await until(lambda: ours.fileno() == -1, 20, "its descriptor is closed")
+        screen.write(b"too late")
 
 
 def test_how_a_uri_reaches_its_host() -> None:
