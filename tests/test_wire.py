@@ -97,3 +97,10 @@ def test_plain_text_has_no_control_characters_and_a_bound(text: str) -> None:
     shown = wire.plain(text)
     assert len(shown) <= 200
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in shown)
+    assert len(shown.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("trick", ["\u2028", "\u2029", "\u202e", "\u2066", "\x85", "\x9b", "\x1b", "\r"])
+def test_plain_text_is_one_line_in_one_direction(trick: str) -> None:
+    assert wire.plain(f"a{trick}b") == "a\N{REPLACEMENT CHARACTER}b"
+    assert wire.plain(trick * 300, 10) == "\N{REPLACEMENT CHARACTER}" * 9 + "…"

@@ -24,10 +24,11 @@ MAX_SCREEN_CHUNK = 256 * 1024
 MAX_CHAT = 200
 """Characters of one line said to the others at a console."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def plain(text: str, limit: int = 200) -> str:
     """Text from a peer made fit for a terminal and a log: one line, no control characters, bounded."""
-    cleaned = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-    return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
+    # Cut first: what is not shown need not be looked at, however much a peer sends of it.
+    short = text if len(text) <= limit else text[: limit - 1] + "…"
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", short)
