@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from pilot import wire
@@ -40,7 +41,12 @@ class Together(AtAConsole):
     async def all_got(self, data: bytes, *names: str) -> None:
         """Await that these guests were sent this, at last."""
         for name in names or NAMES:
-            await until(lambda name=name: self.guests[name].typed.endswith(data), WAIT, f"{data!r} at {name}")  # type: ignore[misc]
+            guest = self.guests[name]
+            await until(partial(_got, guest, data), WAIT, f"{data!r} at {name}")
+
+
+def _got(guest: Guest, data: bytes) -> bool:
+    return guest.typed.endswith(data)
 
 
 async def ask(app: Together, *keys: str) -> None:
