@@ -25,6 +25,8 @@ PULSE = 10.0
 MOST = 32 * 1024 * 1024
 MOST_OF_ONE = 4 * 1024 * 1024
 """Bytes that wait, of all consoles and of one."""
+LEAST_OF_ONE = 16 * 1024
+"""Bytes of one that may wait even if those of all are too many: who floods takes no room from who does not."""
 _ITEM = 200
 """Bytes that something that waits takes besides what was printed."""
 
@@ -72,7 +74,8 @@ class Writer:
         """Queue what was printed; whether there was room for it."""
         size = len(run.data) + _ITEM
         with self._condition:
-            if log.waiting + size > MOST_OF_ONE or self._waiting + size > MOST:
+            most = MOST_OF_ONE if self._waiting + size <= MOST else LEAST_OF_ONE
+            if log.waiting + size > most:
                 return False
             log.waiting += size
             self._waiting += size

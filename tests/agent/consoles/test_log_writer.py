@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pilot.agent.consoles import log_writer
 from pilot.agent.consoles.log_files import OUTPUT, Run
 from pilot.agent.consoles.log_writer import Writer
 
@@ -69,3 +70,20 @@ async def test_trouble_with_one_log_is_not_that_of_the_others(
     assert good.text == b"good"
     assert bad.waiting == good.waiting == 0
     assert "a bug" in caplog.text
+
+
+async def test_who_floods_takes_no_room_from_who_does_not(writer: Writer) -> None:
+    floods, calm = [Paper() for _ in range(10)], Paper()
+    floods[0].go_on.clear()
+    assert writer.put(floods[0], printed(b"the disk hangs"))
+    assert await asyncio.to_thread(floods[0].hanging.wait, SECONDS)
+    for flood in floods:
+        while writer.put(flood, printed(b"x" * 65536)):
+            pass
+    assert sum(flood.waiting for flood in floods) <= log_writer.MOST
+    assert writer.put(calm, printed(b"login: "))
+    assert not writer.put(calm, printed(b"y" * log_writer.LEAST_OF_ONE))
+    floods[0].go_on.set()
+    async with asyncio.timeout(SECONDS):
+        await asyncio.wrap_future(writer.flush(calm))
+    assert calm.text == b"login: "
