@@ -26,7 +26,7 @@ MOST = 32 * 1024 * 1024
 MOST_OF_ONE = 4 * 1024 * 1024
 """Bytes that wait, of all consoles and of one."""
 LEAST_OF_ONE = 16 * 1024
-"""Bytes of one that may wait even if those of all are too many: who floods takes no room from who does not."""
+"""Bytes of one that may wait even if all together are too many: who floods takes no room from others."""
 _ITEM = 200
 """Bytes that something that waits takes besides what was printed."""
 
