@@ -22,6 +22,8 @@ MAX_LINE = 1024 * 1024
 """Bytes of one line."""
 MAX_SIZE = 1000
 """Columns, rows: what a terminal is drawn with at most."""
+_LAST_MOMENT = 253_402_300_799
+"""The end of the year 9999: what comes after it is no date."""
 LONGEST = 10 * 366 * 86400.0
 """Seconds of a recording."""
 _MAX_TEXT = 200
@@ -222,14 +224,20 @@ def _read_header(line: bytes, version: int) -> Header:
         of = msgspec.json.decode(line, type=_Header3)
         kind = of.term.type or ""
         return Header(
-            of.term.cols, of.term.rows, of.timestamp, (of.title or "")[:_MAX_TEXT], kind[:_MAX_TEXT]
+            of.term.cols, of.term.rows, _moment(of.timestamp), (of.title or "")[:_MAX_TEXT], kind[:_MAX_TEXT]
         )
     if version == 2:
         old = msgspec.json.decode(line, type=_Header2)
-        stamp = None if old.timestamp is None else int(old.timestamp)
         kind = (old.env or {}).get("TERM") or ""
-        return Header(old.width, old.height, stamp, (old.title or "")[:_MAX_TEXT], kind[:_MAX_TEXT], 2)
+        return Header(
+            old.width, old.height, _moment(old.timestamp), (old.title or "")[:_MAX_TEXT], kind[:_MAX_TEXT], 2
+        )
     raise ValueError(f"version {version}"[:40])
+
+
+def _moment(timestamp: float | None) -> int | None:
+    """When a recording says that it began; None if it says nothing, or nonsense."""
+    return int(timestamp) if timestamp is not None and 0 <= timestamp <= _LAST_MOMENT else None
 
 
 def _short(error: Exception) -> str:

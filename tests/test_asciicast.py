@@ -142,3 +142,14 @@ def test_of_a_file_that_grows_the_last_line_may_be_cut() -> None:
 def test_sizes() -> None:
     assert read_size("90x30") == (90, 30)
     assert [read_size(text) for text in ("", "x", "90", "9x", "-1x3", "²x3", "1x1x1", "1001x1")] == [None] * 8
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("7", 7), ("-1", None), ("1000000000000000", None), ("null", None)]
+)
+@pytest.mark.parametrize(
+    "head", ['"term":{"cols":80,"rows":24},"version":3', '"width":80,"height":24,"version":2']
+)
+def test_a_beginning_that_is_no_date_is_none(head: str, said: str, meant: int | None) -> None:
+    line = f'{{{head},"timestamp":{said}}}\n'
+    assert Reader(io.BytesIO(line.encode())).header.timestamp == meant

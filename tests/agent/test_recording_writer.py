@@ -92,3 +92,22 @@ def test_a_disk_that_does_not_keep_up_ends_it_and_holds_nobody_up(
     assert told.why == {"a": "the disk did not keep up"}
     text = whole(tmp_path / "a", told.seals["a"])
     assert 0 < len(text) <= module.MOST_OF_ONE + 2 * len(piece)
+
+
+def test_many_that_flood_end_none_that_does_not(tmp_path: Path, told: Told, writer: RecordingWriter) -> None:
+    floods = [f"flood{number}" for number in range(2 + module.MOST // module.MOST_OF_ONE)]
+    for id in ("held", "calm", *floods):
+        writer.begin(id, tmp_path / id, Header(), 1_000_000_000)
+    told.go.clear()
+    piece = b"x" * 65_536
+    for _ in range(2):  # Its seal is waited for: nothing more is written meanwhile.
+        writer.printed("held", piece)
+    for _ in range(2 * module.MOST_OF_ONE // len(piece)):
+        for id in floods:
+            writer.printed(id, piece)
+    writer.printed("calm", b"login: ")
+    told.go.set()
+    assert writer.close(30, "stopped")
+    assert {id: told.why[id] for id in floods} == dict.fromkeys(floods, "the disk did not keep up")
+    assert told.why["calm"] == "stopped"
+    assert whole(tmp_path / "calm", told.seals["calm"]) == "login: "

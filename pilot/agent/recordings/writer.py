@@ -19,6 +19,8 @@ from pilot.recording_seals import Seal
 MOST = 16 * 1024 * 1024
 MOST_OF_ONE = 4 * 1024 * 1024
 """Bytes that wait for the disk, of all recordings and of one."""
+LEAST_OF_ONE = 128 * 1024
+"""Bytes of one that may wait even if all together are too many: a flood ends its own recording, no other."""
 _ITEM = 200
 """Bytes that something that waits takes besides what was printed."""
 _PULSE = 1.0
@@ -108,7 +110,8 @@ class RecordingWriter:
             if going is None or going[0].full:
                 return
             one, begun = going
-            if one.waiting + size > MOST_OF_ONE or self._waiting + size > MOST:
+            most = MOST_OF_ONE if self._waiting + size <= MOST else LEAST_OF_ONE
+            if one.waiting + size > most:
                 self._last(one, "the disk did not keep up")
                 return
             time = self._clock() - begun
