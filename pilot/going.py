@@ -159,9 +159,10 @@ def complete(line: str, known: Known) -> list[str]:
         fixed = [*AREAS, *COMMANDS, *verbs]
         names = [*sorted(fixed), *("@" + name for name in known.clusters if last.startswith("@"))]
         names = [*names, *_names(last, known.nodes)] if last else names
+    elif before[0].lower() == "broadcast":
+        names = _names(last, [node for node in known.nodes if node.name not in before])
     elif (head := _ALIASES.get(before[0].lower(), before[0].lower())) in COMMANDS:
         names = {
-            "broadcast": _names(last, [node for node in known.nodes if node.name not in before]),
             "cluster": known.clusters,
             "site": known.sites,
             "theme": known.themes,

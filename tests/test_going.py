@@ -65,6 +65,17 @@ def test_a_verb_takes_selectors() -> None:
     assert {node.name for node in asked.nodes} == {"compute-0-0", "compute-0-1", "compute-0-2", "frontend"}
 
 
+def test_several_are_typed_at_together() -> None:
+    name = KNOWN.nodes[-1].name
+    together = going.go(f"broadcast {name}", KNOWN)
+    assert isinstance(together, going.Together)
+    assert [node.name for node in together.nodes or ()] == [name]
+    assert going.go("broadcast", KNOWN) == going.Together(None)
+    assert going.complete(f"broadcast {name[:-1]}", KNOWN)
+    with pytest.raises(NoSuchNodeError):
+        going.go("broadcast nothing-9", KNOWN)
+
+
 def test_a_verb_alone_is_for_what_is_marked() -> None:
     asked = going.go("power.reset", KNOWN)
     assert isinstance(asked, going.Asked)
