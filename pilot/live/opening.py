@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, TypeVarTuple, Unpack
 
 from pilot.errors import (
     DeadlineError,
@@ -26,7 +26,15 @@ Mode = Literal["write", "watch", "take", "join"]
 Open = Callable[[Mode, int, int], Awaitable["ConsoleStream"]]
 """Opens the console in a mode, for a terminal of so many columns and rows."""
 
-Stream = TypeVar("Stream")
+
+class Closable(Protocol):
+    """A console or a screen that is open."""
+
+    def close(self) -> object:
+        """Leave it."""
+
+
+Stream = TypeVar("Stream", bound=Closable)
 How = TypeVarTuple("How")
 
 LONGEST_SECONDS = 5.0
@@ -55,21 +63,24 @@ class Opening(Generic[Stream, *How]):
         self._again = asyncio.Event()
         self._closed = False
         self._since = float("-inf")
+        self._backoff = Backoff(longest=LONGEST_SECONDS)
 
     async def stream(
         self, how: Callable[[], tuple[*How]], failed: Callable[[PilotError], None]
     ) -> Stream | None:
         """Open it, however long it takes; None once `close` was called.
 
-        `how` is asked before each attempt; `failed` is told why one came to nothing.
+        `how` is asked before each attempt; `failed` is told why one came to nothing. The pauses go on growing
+        from one call to the next as long as what is opened does not stay open.
 
         Raises:
             PilotError: waiting does not mend it.
         """
-        backoff = Backoff(longest=LONGEST_SECONDS)
         begun = self._clock()
         at_once = begun - self._since > SETTLED_SECONDS
-        while at_once or await self.wait(backoff.seconds()):
+        if at_once:
+            self._backoff.reset()
+        while at_once or await self.wait(self._backoff.seconds()):
             at_once = False
             try:
                 stream = await self._open(*how())
@@ -78,6 +89,10 @@ class Opening(Generic[Stream, *How]):
                     raise
                 failed(error)
                 continue
+            if self._closed:
+                # It was given up while it opened.
+                stream.close()
+                return None
             self.ever, self._since = True, self._clock()
             return stream
         return None

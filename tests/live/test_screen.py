@@ -12,6 +12,7 @@ import pytest
 from pilot import wire
 from pilot.errors import BackendError, PilotError, RefusedError, UnreachableError
 from pilot.link.screen_stream import ScreenStream
+from pilot.live.opening import LONGEST_SECONDS, SETTLED_SECONDS, Opening
 from pilot.live.screen import ScreenMode, ScreenSession
 from pilot.vnc import keys
 from tests.support.vnc_guest import VncGuest
@@ -257,3 +258,45 @@ async def test_a_server_that_speaks_something_else(rubbish: bytes) -> None:
     session.close()
     async with asyncio.timeout(20):
         await running
+
+
+async def test_one_that_is_closed_while_it_opens_is_let_go(door: Door) -> None:
+    asked, may, opened = asyncio.Event(), asyncio.Event(), list[ScreenStream]()
+
+    async def slowly(mode: ScreenMode, exclusive: bool) -> ScreenStream:
+        asked.set()
+        await may.wait()
+        opened.append(await door.open(mode, exclusive))
+        return opened[0]
+
+    session = ScreenSession("id", "compute-0-0", slowly)
+    running = asyncio.create_task(session.run())
+    async with asyncio.timeout(20):
+        await asked.wait()
+        session.close()
+        may.set()
+        await running
+    assert await opened[0].read() == b""
+
+
+async def test_the_pauses_grow_while_it_never_stays_open(door: Door) -> None:
+    now = 1000.0
+    waits = list[float]()
+
+    async def soon(seconds: float | None) -> bool:
+        assert seconds is not None
+        waits.append(seconds)
+        return True
+
+    opening = Opening(door.open, lambda: now)
+    opening.wait = soon  # type: ignore[method-assign]
+    for _ in range(9):
+        stream = await opening.stream(lambda: ("control", False), lambda error: None)
+        assert stream is not None
+        stream.close()
+    assert len(waits) == 8  # the first attempt waits for nothing
+    assert waits[0] <= 0.25
+    assert waits[-1] >= LONGEST_SECONDS / 2
+    now += SETTLED_SECONDS + 1
+    assert await opening.stream(lambda: ("control", False), lambda error: None) is not None
+    assert len(waits) == 8
