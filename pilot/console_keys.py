@@ -7,6 +7,7 @@ the same in `pilot console` and for stock ssh.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -26,7 +27,10 @@ _COMMANDS: dict[int, What] = {
 }
 _ENTER = (0x0D, 0x0A)
 _ERASE = (0x08, 0x7F)
-_CANCEL = (0x03, 0x1B)
+_ESCAPE = 0x1B
+_CANCEL = (0x03, _ESCAPE)
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]?|O[@-~]?)")
+"""A key that terminals send as a sequence (ECMA-48; SS3 for xterm's). The Escape key comes alone."""
 
 
 class Meant(NamedTuple):
@@ -84,7 +88,14 @@ class Keys:
     def feed(self, keys: bytes) -> Iterator[Meant]:
         """What these keys mean, in order. Nothing is after `leave`."""
         to_guest = bytearray()
-        for key in keys:
+        skipped = 0
+        for at, key in enumerate(keys):
+            if at < skipped:
+                continue
+            if self._line is not None and key == _ESCAPE and (found := _SEQUENCE.match(keys, at)):
+                # An arrow, or a mark around a paste: no line is written with it, and none of it is the guest's.
+                skipped = found.end()
+                continue
             if self._line is None and not self._prefixed and key not in (LEAVE, self._prefix):
                 to_guest.append(key)
                 continue

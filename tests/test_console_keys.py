@@ -50,6 +50,16 @@ def test_a_line_that_is_not_said(end: bytes) -> None:
     assert [one.what for one in meant(b"\x1esab" + end + b"x")] == ["echo"] * 4 + ["type"]
 
 
+@pytest.mark.parametrize("key", [b"\x1b[A", b"\x1bOP", b"\x1b[1;5C", b"\x1b[200~"])
+def test_keys_that_come_as_sequences_write_no_line_and_are_not_the_guests(key: bytes) -> None:
+    found = meant(b"\x1esa" + key + b"b\rls", key)
+    assert [one for one in found if one.what != "echo"] == [
+        Meant("say", b"\x1b[0m\r\n", "ab"),
+        Meant("type", b"ls"),
+        Meant("type", key),
+    ]
+
+
 def test_a_line_is_bounded_and_can_be_left() -> None:
     found = meant(b"\x1es" + b"a" * 1000 + b"\r")
     assert len(found[-1].text) == MAX_CHAT
