@@ -93,7 +93,8 @@ class Wall(Toned, can_focus=True):
         """What is said where there are no tiles."""
         self._head = head
         self._picture = picture
-        self._tile_size = 1
+        self._chosen: int | None = None
+        """The size that the user chose; None: the largest with which all tiles are in view."""
         self._rows: dict[str, Node] = {}
         self._passes: Callable[[Node], bool] | None = None
         self._shown: list[str] = []
@@ -172,6 +173,17 @@ class Wall(Toned, can_focus=True):
         return self._shown.index(self._cursor) if self._cursor in self._shown else 0
 
     @property
+    def _tile_size(self) -> int:
+        if self._chosen is not None:
+            return self._chosen
+        return next((size for size in range(len(SIZES) - 1, 0, -1) if self._all_fit(size)), 1)
+
+    def _all_fit(self, size: int) -> bool:
+        wide, high = SIZES[size]
+        across = max(1, (self.content_size.width + GAP) // (wide + GAP))
+        return -(-len(self._shown) // across) * (high + 2) <= self.content_size.height + 1
+
+    @property
     def across(self) -> int:
         """Tiles side by side."""
         wide = SIZES[self._tile_size][0]
@@ -234,7 +246,7 @@ class Wall(Toned, can_focus=True):
 
     def action_size(self, step: int) -> None:
         """Larger or smaller tiles."""
-        self._tile_size = min(max(self._tile_size + step, 0), len(SIZES) - 1)
+        self._chosen = min(max(self._tile_size + step, 0), len(SIZES) - 1)
         self._settle()
 
     def action_open(self) -> None:
