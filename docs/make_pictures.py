@@ -19,6 +19,7 @@ from pathlib import Path
 import picture_svg
 from textual.pilot import Pilot
 
+from keys.identity import identities
 from pilot.app import PilotApp
 from pilot.app_config import AppConfig, ThemeChoice
 from pilot.client_config import ClientConfig
@@ -27,6 +28,9 @@ from pilot.demo.account import state_folder
 from pilot.demo.guest import LOGIN, PASSWORD
 from pilot.demo.progress import Progress
 from pilot.demo.site import DemoSite
+from pilot.link.console_stream import ConsoleStream
+from pilot.link.link import Link
+from pilot.link.trust import KnownHosts
 from pilot.live.cockpit import Cockpit
 from pilot.live.connecting import Connecting
 from pilot.live.sites import LiveSites
@@ -40,6 +44,9 @@ LOOK_SECONDS = 0.1
 SAMPLES = 9
 """So many samples of a node's use fill the line that shows it."""
 _NAMED = {" ": "space", ":": "colon", "/": "slash", "-": "minus", "@": "at", "|": "vertical_line"}
+
+OF_GUESTS = ("console-people", "broadcast", "panic", "wall", "console-off")
+"""Pictures of what guests show: the last tours make them, each of which needs the one before."""
 
 Tour = Callable[["Stage"], Awaitable[None]]
 
@@ -263,6 +270,108 @@ async def at_what_was_asked(stage: Stage) -> None:
     await stage.take("journal-verified")
 
 
+async def at_a_panic(stage: Stage) -> None:
+    """What a crashed node said last, read from its screen."""
+    await log_in(stage, "compute-0-1", "sysctl -w kernel.panic=0; clear > /dev/tty1")
+    await stage.enter("echo c > /proc/sysrq-trigger")
+    await stage.sees("end Kernel panic")
+    await stage.command("q")
+    await stage.enter(":screen compute-0-1")
+    await stage.sees("text 100 %")
+    await stage.sees("end Kernel panic")
+    await stage.take("panic")
+    await stage.command("q")
+
+
+async def at_the_wall(stage: Stage) -> None:
+    """The screens of all nodes, with the crashed one among them."""
+    await stage.enter(":wall")
+    await stage.sees("end Kernel panic")
+    await stage.sees("compute-0-0 login:")
+    await stage.take("wall")
+    await stage.press("q")
+
+
+@asynccontextmanager
+async def company(site: DemoSite, person: people.Person, node: str) -> AsyncIterator[ConsoleStream]:
+    """Somebody else who types at a node's console, too."""
+    config = ClientConfig(site.folder / person.folder)
+    place = config.find(None)
+    signers = await identities([Path(place.key)], False, None)
+    link = await Link.connect(place, signers, KnownHosts(config.known_hosts))
+    try:
+        stream = await link.console(node, people.YOU.cluster, "join")
+        reading = asyncio.create_task(_read(stream))
+        try:
+            yield stream
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            stream.close()
+    finally:
+        await link.close()
+
+
+async def _read(stream: ConsoleStream) -> None:
+    async for _ in stream:
+        pass
+
+
+async def at_a_shared_console(stage: Stage) -> None:
+    """Two people at a console: what one says, and who is there."""
+    await log_in(stage, "compute-0-0", "uptime")
+    await stage.sees("load average")
+    async with company(stage.site, people.ADMIN, "compute-0-0") as other:
+        await stage.sees("has joined")
+        other.chat("is it short of memory?")
+        await stage.sees("is it short")
+        other.type(b"free -m\n")
+        await stage.sees("Swap:")
+        await stage.command("m")
+        await stage.enter("no, it is not")
+        await stage.command("w")
+        await stage.sees("At compute-0-0")
+        await stage.until(lambda: "typed nothing" not in stage.text(), "it is told that both have typed")
+        await stage.take("console-people")
+        await stage.press("escape")
+    await stage.command("q")
+
+
+async def at_a_broadcast(stage: Stage) -> None:
+    """Four consoles that are typed at together; one answers something else."""
+    await stage.enter(":on compute-0-[1,3]")
+    for name in ("compute-0-1", "compute-0-3"):
+        await stage.becomes(name, "on")
+    for name, server in (("frontend", 1), ("compute-0-0", 1), ("compute-0-1", 1), ("compute-0-3", 9)):
+        await log_in(stage, name, f"killall -q dd; echo nameserver 10.1.1.{server} > /etc/resolv.conf")
+        # What the shell says of a job that has ended, it says before the next prompt.
+        await stage.until(lambda: stage.text().count("root@") >= 2, "it is done")
+        await stage.enter("clear")
+        await stage.until(lambda: "resolv" not in stage.text(), "a clean screen")
+        await stage.command("q")
+    await stage.enter(":broadcast compute-0-[0,1,3] frontend")
+    await stage.until(lambda: getattr(stage.app.screen, "ready", False), "the question has settled")
+    await stage.press("y")
+    await stage.until(lambda: stage.text().count("root@") >= 4, "four shells")
+    await stage.enter("cat /etc/resolv.conf")
+    await stage.sees("10.1.1.9")
+    await stage.sees("differ")
+    await stage.take("broadcast")
+    await stage.command("q")
+
+
+async def at_what_is_left(stage: Stage) -> None:
+    """The console of a node that is off: what it said before it died."""
+    await stage.enter(":off compute-0-1")
+    await stage.until(lambda: getattr(stage.app.screen, "ready", False), "the question has settled")
+    await stage.press("y")
+    await stage.becomes("compute-0-1", "off")
+    await stage.enter(":console compute-0-1")
+    await stage.sees("turned off")
+    await stage.take("console-off")
+    await stage.command("q")
+
+
 def only_nodes(name: str) -> Tour:
     """The list, in another theme."""
 
@@ -279,15 +388,24 @@ def only_nodes(name: str) -> Tour:
 async def make(site: DemoSite, folder: Path, names: Sequence[str]) -> None:
     """Make the pictures whose file names have one of `names` in them; all without any."""
     await site.turn_on()
-    tours: list[tuple[tuple[int, int], ThemeChoice, Tour]] = [
-        (MIDDLE, "dark", prepare),
-        (SMALL, "dark", at_nodes),
-        (LARGE, "dark", at_nodes),
-        (LARGE, "dark", at_a_boot),
-        (MIDDLE, "dark", at_what_was_asked),
-        (MIDDLE, "light", only_nodes("light")),
-        (MIDDLE, "terminal", only_nodes("16-colours")),
-    ]
+    tours: list[tuple[tuple[int, int], ThemeChoice, Tour]] = [(MIDDLE, "dark", prepare)]
+    if not names or not set(names) <= set(OF_GUESTS):
+        tours += [
+            (SMALL, "dark", at_nodes),
+            (LARGE, "dark", at_nodes),
+            (LARGE, "dark", at_a_boot),
+            (MIDDLE, "dark", at_what_was_asked),
+            (MIDDLE, "light", only_nodes("light")),
+            (MIDDLE, "terminal", only_nodes("16-colours")),
+        ]
+    if not names or set(names) & set(OF_GUESTS):
+        tours += [
+            (MIDDLE, "dark", at_a_shared_console),
+            (MIDDLE, "dark", at_a_broadcast),
+            (MIDDLE, "dark", at_a_panic),
+            (LARGE, "dark", at_the_wall),
+            (MIDDLE, "dark", at_what_is_left),
+        ]
     for size, theme, tour in tours:
         async with opened(site, folder, size, names, theme) as stage:
             await tour(stage)
