@@ -93,7 +93,7 @@ class Keys:
             if at < skipped:
                 continue
             if self._line is not None and key == _ESCAPE and (found := _SEQUENCE.match(keys, at)):
-                # An arrow, or a mark around a paste: no line is written with it, and none of it is the guest's.
+                # An arrow, or a mark around a paste: it writes nothing, and the guest gets none of it.
                 skipped = found.end()
                 continue
             if self._line is None and not self._prefixed and key not in (LEAVE, self._prefix):

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+LONGEST = 16 * 1024
+"""Characters that are followed as one line: what moves in longer ones takes too long. They are shown in parts."""
 FARTHEST = 1000
 """The column that a cursor may be moved to beyond what was printed."""
 _LONGEST_PEN = 100
@@ -32,6 +34,10 @@ def printed(data: bytes, colour: bool = False) -> str:
     text = data.decode("utf-8", "replace").rstrip("\r\n")
     if _SPECIAL.search(text) is None:
         return text
+    return "".join(_followed(text[at : at + LONGEST], colour) for at in range(0, len(text), LONGEST))
+
+
+def _followed(text: str, colour: bool) -> str:
     line = _Line()
     for token in _TOKEN.finditer(text):
         if found := token["text"]:

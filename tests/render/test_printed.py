@@ -59,3 +59,11 @@ def test_nothing_that_a_terminal_obeys_passes_and_nothing_takes_long() -> None:
         text = printed(hostile * (8192 // len(hostile)), True)
         assert len(text) < 1_000_000
     assert time.monotonic() - begun < 30
+
+
+def test_a_line_without_an_end_takes_no_longer_than_it_is_long() -> None:
+    data = b"x" * 240_000 + b"\r" + b"\x1b[P" * 80_000
+    begun = time.process_time()
+    shown = printed(data, colour=True)
+    assert time.process_time() - begun < 3
+    assert set(shown) <= {"x", "[", "P"}
