@@ -50,8 +50,8 @@ async def measure(workshop: Workshop) -> list[Row]:
                     await site.airboss.stop()
                     await asyncio.to_thread(_on_a_pty, times, "virsh", virsh, os.environ, LEAVE)
                     await asyncio.to_thread(_on_a_pty, times, "ssh", over_ssh, os.environ, LEAVE)
-                    async with conman(workshop.fresh("c"), vm.serial_path()) as client:
-                        await asyncio.to_thread(_on_a_pty, times, "conman", client, os.environ, b"&.")
+                    async with conman(workshop.fresh("c"), vm.serial_path()) as daemon:
+                        await asyncio.to_thread(_on_a_pty, times, "conman", daemon.client, os.environ, b"&.")
         finally:
             vm.close()
     tails = ", ".join(f"{name} {percentile(values, 95):.2f}" for name, values in times.items())

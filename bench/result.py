@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-Unit = Literal["ms", "s", "records/s", "MB/s", "times", "keys", "%", ""]
+Unit = Literal["ms", "s", "records/s", "MB/s", "MB", "times", "keys", "%", ""]
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -44,6 +44,11 @@ def times_faster(what: str, figure: float, unit: Unit, beside: str, other: float
 def below(what: str, figure: float, unit: Unit, limit: float, beside: str = "", other: float = 0) -> Row:
     """A row whose figure is to stay below a limit."""
     return Row(what, figure, unit, beside, other or None, f"< {limit:g} {unit}", figure < limit)
+
+
+def at_most(what: str, figure: float, unit: Unit, limit: float, beside: str = "", other: float = 0) -> Row:
+    """A row whose figure is not to go beyond a limit."""
+    return Row(what, figure, unit, beside, other or None, f"<= {limit:g} {unit}", figure <= limit)
 
 
 def at_least(what: str, figure: float, unit: Unit, limit: float, beside: str = "", other: float = 0) -> Row:
