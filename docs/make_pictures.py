@@ -172,7 +172,7 @@ async def prepare(stage: Stage) -> None:
     await stage.sees("login:")
     stage.stop_answering("compute-0-2")
     await stage.until(lambda: stage.node("compute-0-2").hung_ms, "compute-0-2 hangs")
-    await log_in(stage, "compute-0-0", "dd if=/dev/urandom of=/dev/null bs=64k count=9000 &")
+    await log_in(stage, "compute-0-0", "dd if=/dev/urandom of=/dev/null bs=64k count=20000 &")
     await stage.command("q")
     usage = stage.app.cockpit.desk.live.usage
     await stage.until(lambda: len(usage.cpu(stage.node("compute-0-1").id)) >= SAMPLES, "there is a history")
