@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 LONGEST = 16 * 1024
-"""Characters that are followed as one line: what moves in longer ones takes too long. They are shown in parts."""
+"""Characters that are followed as one line: in longer ones that takes too long. They are shown in parts."""
 FARTHEST = 1000
 """The column that a cursor may be moved to beyond what was printed."""
 _LONGEST_PEN = 100

@@ -62,6 +62,8 @@ class ScreenLook:
         self._view: View | None = None
         self._stale = False
         self._drawn_at = float("-inf")
+        self._took = 0.0
+        """Seconds that drawing the last frame took: so long others have their turn before the next."""
 
     def close(self) -> None:
         """Delete what the terminal keeps of it."""
@@ -87,9 +89,11 @@ class ScreenLook:
         """Whether a frame may be drawn now.
 
         The pace is that of the questions. This only bounds what a server sends unasked, so that an answer to
-        a key never waits for the frame after a cursor's blinking.
+        a key never waits for the frame after a cursor's blinking; and a guest with a screen of any size does
+        not take all the time there is.
         """
-        return self._stale and self._monotonic() - self._drawn_at >= 0.5 / RATES[self.drawing.kind]
+        pause = max(0.5 / RATES[self.drawing.kind], self._took)
+        return self._stale and self._monotonic() - self._drawn_at - self._took >= pause
 
     def frame(self) -> bool:
         """Draw if that is due; False if there is nothing more to draw until `mark`."""
@@ -101,6 +105,7 @@ class ScreenLook:
         self._drawn_at = self._monotonic()
         drawn = self.drawing.draw(screen, view)
         self._widget.show(drawn)
+        self._took = self._monotonic() - self._drawn_at
         if drawn.kind == "kitty" and self._kitty is not None:
             self._graphics.send(drawn.frame.graphics, self._kitty.awaited)
         self._session.pacing.rate = RATES[drawn.kind]
