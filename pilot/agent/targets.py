@@ -5,7 +5,7 @@ from __future__ import annotations
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.outcomes import unknown_node
-from pilot.errors import RefusedError, UsageError
+from pilot.errors import NoSuchNodeError, UsageError
 from pilot.records import Node
 from pilot.selectors import resolve
 
@@ -15,13 +15,13 @@ def one_node(inventory: Inventory, asked: Asked, what: str) -> Node:
 
     Raises:
         UsageError: not exactly one node.
-        RefusedError: it is not one of the cluster.
+        NoSuchNodeError: it is not one of the cluster.
     """
     resolved = resolve(asked.targets, inventory.members(asked.cluster))
     if resolved.unknown:
         fault = unknown_node(resolved.unknown[0], asked.cluster).fault
         assert fault is not None
-        raise RefusedError(fault.message, fault.hint)
+        raise NoSuchNodeError(fault.message, fault.hint)
     if len(resolved.nodes) != 1:
         raise UsageError(f"{what} is of one node, not of {len(resolved.nodes)}", "Name one node.")
     return resolved.nodes[0]

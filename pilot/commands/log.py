@@ -6,10 +6,11 @@ import argparse
 import asyncio
 import os
 import sys
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from pilot.commands.context import Context
-from pilot.errors import DeadlineError, Exit, UnreachableError, UsageError
+from pilot.errors import DeadlineError, Exit, NoSuchNodeError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from pilot import wire
@@ -84,17 +85,24 @@ async def _run(context: Context, args: argparse.Namespace) -> int:
 async def _follow(context: Context, link: Link, cluster: str, view: _Lines, last: int, since: float) -> None:
     """Go on until interrupted, through losses of the connection."""
     from pilot.link.backoff import Backoff
-    from pilot.link.reconnect import again
+    from pilot.link.reconnect import Unknown, again
 
     args = context.args
     backoff = Backoff()
     boot = args.boot
+    unknown: Unknown | None = None
     while True:
         try:
             async for page in link.log(args.node, cluster, last=last, since=since, boot=boot, follow=True):
                 backoff.reset()
+                unknown = None
                 view.page(page)
         except (UnreachableError, DeadlineError) as error:
+            unknown = unknown or Unknown()
+            view.lost(error.message)
+        except NoSuchNodeError as error:
+            if unknown is None or unknown.for_long:
+                raise
             view.lost(error.message)
         finally:
             await link.close()
@@ -202,7 +210,7 @@ class _Lines:
             # The monotonic clock begins anew when airboss's machine does.
             seconds = line.mono - mono if line.mono >= mono else line.time - utc
             return f"[{seconds:12.3f}] "
-        parts = f".{int(line.time * 1000) % 1000:03d}"
+        parts = f".{int(line.time * 1000) % 1000:03d}" if isfinite(line.time) else ""
         if self._time == "utc":
             return _utc(line.time, parts)
         return f"{local(line.time, '%Y-%m-%d %H:%M:%S')}{parts} "

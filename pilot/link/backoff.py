@@ -6,6 +6,9 @@ import random
 
 FIRST_SECONDS = 0.25
 LONGEST_SECONDS = 15.0
+UNKNOWN_SECONDS = 30.0
+"""For how long a node that was there before a loss is asked for again though it is not known: an airboss that
+has just started has not heard of all its hosts."""
 
 
 class Backoff:

@@ -18,6 +18,7 @@ from pilot.errors import (
     UsageError,
 )
 from pilot.link.backoff import Backoff
+from pilot.link.reconnect import Unknown
 
 if TYPE_CHECKING:
     from pilot.link.console_stream import ConsoleStream
@@ -39,9 +40,6 @@ How = TypeVarTuple("How")
 
 LONGEST_SECONDS = 5.0
 """Between two attempts."""
-UNKNOWN_SECONDS = 30.0
-"""For how long after a loss a node that is not known is asked for again: an airboss that has just started has
-not heard of all its hosts."""
 SETTLED_SECONDS = 5.0
 """A console that was open for so long was no failure: the next attempt does not wait for it."""
 
@@ -64,6 +62,7 @@ class Opening(Generic[Stream, *How]):
         self._closed = False
         self._since = float("-inf")
         self._backoff = Backoff(longest=LONGEST_SECONDS)
+        self._unknown = Unknown(clock)
 
     async def stream(
         self, how: Callable[[], tuple[*How]], failed: Callable[[PilotError], None]
@@ -76,8 +75,8 @@ class Opening(Generic[Stream, *How]):
         Raises:
             PilotError: waiting does not mend it.
         """
-        begun = self._clock()
-        at_once = begun - self._since > SETTLED_SECONDS
+        self._unknown = Unknown(self._clock)
+        at_once = self._clock() - self._since > SETTLED_SECONDS
         if at_once:
             self._backoff.reset()
         while at_once or await self.wait(self._backoff.seconds()):
@@ -85,7 +84,7 @@ class Opening(Generic[Stream, *How]):
             try:
                 stream = await self._open(*how())
             except PilotError as error:
-                if self._is_final(error, begun):
+                if self._is_final(error):
                     raise
                 failed(error)
                 continue
@@ -97,11 +96,11 @@ class Opening(Generic[Stream, *How]):
             return stream
         return None
 
-    def _is_final(self, error: PilotError, begun: float) -> bool:
+    def _is_final(self, error: PilotError) -> bool:
         if not self.ever:
             return not isinstance(error, _PASSING)
         if isinstance(error, NoSuchNodeError):
-            return self._clock() - begun > UNKNOWN_SECONDS
+            return self._unknown.for_long
         return isinstance(error, _FINAL)
 
     async def wait(self, seconds: float | None) -> bool:

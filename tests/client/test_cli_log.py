@@ -129,6 +129,44 @@ async def test_it_follows_through_a_loss_and_tells_nothing_twice(ada: User, airb
     assert seen == b"one\ntw\no\nthree\n"
 
 
+async def test_it_follows_though_an_airboss_that_restarts_does_not_know_the_node_yet(
+    ada: User, airboss: StandIn
+) -> None:
+    asked = 0
+
+    async def request(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            channel.send(wire.Reply(), page(b"one\n"))
+            airboss.connections[-1].abort()
+        elif asked == 2:
+            channel.send(wire.Reply(fault=wire.Fault("node", "it is not a node, or not yours", "")))
+        else:
+            channel.send(wire.Reply(), page(b"one\n", b"two\n"))
+            await channel.closed.wait()
+
+    airboss.on_request = request
+    process = await ada.start("log", "compute-0-0", "--follow", "--time", "none")
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        assert await process.stdout.readline() == b"one\n"
+        assert await process.stdout.readline() == b"two\n"
+    process.terminate()
+    await process.wait()
+    assert asked == 3
+
+
+async def test_a_node_that_never_was_there_is_not_awaited(ada: User, airboss: StandIn) -> None:
+    async def refuse(channel: Channel, _request: wire.Request, _body: wire.RequestBody) -> None:
+        channel.send(wire.Reply(fault=wire.Fault("node", "it is not a node, or not yours", "")))
+
+    airboss.on_request = refuse
+    code, out, err = await ada.pilot("log", "nobody", "--follow")
+    assert (code, out) == (Exit.REFUSED, "")
+    assert "not yours" in err
+
+
 async def test_a_refusal_is_said(ada: User, airboss: StandIn) -> None:
     async def refuse(channel: Channel, _request: wire.Request, _body: wire.RequestBody) -> None:
         channel.send(
