@@ -102,7 +102,7 @@ class SshForward:
         for attempt in (1, 2):
             connection = await self._connected(doing)
             try:
-                return await connection.open_unix_connection(path, window=READ_AHEAD)
+                return await _opened(connection, path)
             except asyncssh.ChannelOpenError as error:
                 if connection.is_closed() and attempt == 1:
                     continue  # it was lost without our having been told
@@ -175,3 +175,19 @@ class SshForward:
         self._timer = None
         if self._used == 0:
             self.close()
+
+
+async def _opened(connection: asyncssh.SSHClientConnection, path: str) -> tuple[Any, Any]:
+    """Connect to a socket. If that is given up, what sshd opens all the same is closed once it is there."""
+    opening = asyncio.ensure_future(connection.open_unix_connection(path, window=READ_AHEAD))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_let_go)
+        raise
+
+
+def _let_go(opening: asyncio.Future[tuple[Any, Any]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        _, writer = opening.result()
+        writer.channel.abort()

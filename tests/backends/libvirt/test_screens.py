@@ -17,7 +17,7 @@ import pytest
 from bench.sshd import sshd
 from pilot.backends.libvirt.provider import HostAddress
 from pilot.backends.libvirt.screens import _Handover, transport
-from pilot.backends.libvirt.ssh_forward import SshAddress, address_of
+from pilot.backends.libvirt.ssh_forward import SshAddress, SshForward, address_of
 from pilot.backends.libvirt.streams import StreamScreen
 from pilot.backends.provider import Screen
 from pilot.demo.hypervisor import PrivateHost
@@ -253,6 +253,42 @@ async def test_a_host_that_is_reached_by_ssh_connects_us_to_the_socket(
     async with asyncio.timeout(20):
         assert await third.read(10) == b""
     third.close()
+
+
+async def test_a_socket_that_is_given_up_while_sshd_connects_to_it_is_closed(short_folder: Path) -> None:
+    opening: asyncio.Task[StreamScreen] | None = None
+    ends: list[asyncio.Task[bytes]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends.append(asyncio.create_task(reader.read()))
+        if opening is not None:
+            opening.cancel()  # sshd has connected; that it has is not known on our side yet
+        await asyncio.wait(ends[-1:])
+        writer.close()
+
+    folder = short_folder / "ssh"
+    folder.mkdir(mode=0o711)
+    path = str(short_folder / "vnc")
+    server = await asyncio.start_unix_server(serve, path)
+    async with sshd(folder) as (_, address), server:
+        user, _, place = address.partition("@")
+        host, _, port = place.partition(":")
+        keys = str(folder / "user"), str(folder / "known_hosts")
+        forward = SshForward("far", SshAddress(host, int(port), user, *keys), 60.0)
+        kept = await forward.open(path, "opening the screen")
+        await until(lambda: ends, 20, "it is connected")
+        for _ in range(3):
+            opening = asyncio.create_task(forward.open(path, "opening the screen"))
+            await asyncio.wait([opening], timeout=20)
+            if not opening.cancelled():
+                opening.result().close()  # we have been told before the server was
+            await until(lambda: len(ends) > 1 and all(end.done() for end in ends[1:]), 20, "it is closed")
+        assert forward.connected
+        assert not ends[0].done(), "who stays is not disturbed"
+        kept.close()
+        forward.close()
+        async with asyncio.timeout(20):
+            await asyncio.wait(ends)
 
 
 @pytest.mark.parametrize(
