@@ -320,6 +320,21 @@ async def test_who_does_not_read_holds_back_the_own_server_alone(place: Place) -
     await until(lambda: "notice 999" in other.told, SECONDS)
 
 
+async def test_who_has_not_read_it_learns_all_the_same_whether_it_controls(place: Place) -> None:
+    viewer = await place.at()
+    viewer.reads.clear()
+    place.screens.tell("id-0", wire.Notice("sent", "the first, which is on its way"))
+    await until(lambda: viewer.told, SECONDS, "it is on its way")
+    place.gets(viewer, "viewer")
+    for number in range(1000):
+        place.screens.tell("id-0", wire.Notice("sent", f"notice {number}"))
+    viewer.reads.set()
+    await until(lambda: "notice 999" in viewer.told, SECONDS, "the newest")
+    notices = [frame for frame in viewer.frames if isinstance(frame, wire.Notice)]
+    assert len(notices) <= 66
+    assert [notice.writing for notice in notices if notice.writing is not None] == [False]
+
+
 async def test_a_screen_takes_so_many_and_a_signer_fewer(place: Place) -> None:
     for _ in range(Limits().viewers_per_key):
         await place.at()

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import msgspec
+
 from pilot import wire
 from pilot.agent.screens.rfb_gate import RfbGate
 from pilot.backends.provider import Screen
@@ -45,7 +47,7 @@ class ScreenViewer:
         self._asks = asks
         self._screen = screen
         self._gate = RfbGate(controlling=controlling, exclusive=exclusive)
-        self._notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
+        self._notices: deque[Notice] = deque()
         self._news = asyncio.Event()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -79,7 +81,11 @@ class ScreenViewer:
         outlet.tell(Notice("closed", self._over.result(), final=True))
 
     def tell(self, notice: Notice) -> None:
-        """Something that the viewer should know."""
+        """Something that the viewer should know; the oldest is dropped if they are not read."""
+        if len(self._notices) == MAX_NOTICES:
+            dropped, oldest = self._notices.popleft(), self._notices[0]
+            if dropped.writing is not None and oldest.writing is None:
+                self._notices[0] = msgspec.structs.replace(oldest, writing=dropped.writing)
         self._notices.append(notice)
         self._news.set()
 
