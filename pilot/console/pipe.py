@@ -74,7 +74,7 @@ async def pipe(
             heard.set()
             if isinstance(frame, wire.Notice):
                 if not screen.has_shown(frame.text):
-                    say(frame.text)
+                    say(wire.plain(frame.text))
             elif isinstance(frame, wire.Output):
                 await writer.write(screen.output(frame.data, False, replay=replay))
             if writer.broken:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgspec
+
 from pilot import wire
 from pilot.errors import WireError
 from pilot.link.channel import Channel
@@ -18,7 +20,10 @@ class ConsoleStream:
 
     def __init__(self, channel: Channel, attached: wire.Attached, reply: wire.Reply) -> None:
         self._channel = channel
-        self.attached = attached
+        self.attached = msgspec.structs.replace(
+            attached, name=wire.plain(attached.name), writer=wire.plain(attached.writer)
+        )
+        """What airboss said when it was opened; its words fit for a terminal."""
         self.reply = reply
         self.writing = attached.writing
         self.people: wire.Presence | None = None

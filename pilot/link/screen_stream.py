@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from pilot import wire
 from pilot.errors import WireError
 from pilot.link.channel import Channel
@@ -11,6 +13,8 @@ from pilot.link.faults import error_of
 
 _CHUNK = 32 * 1024
 """Bytes in one frame; a long text for the guest's clipboard is cut into several."""
+_WORDS = 400
+"""Characters of a notice."""
 
 
 class ScreenStream:
@@ -18,12 +22,13 @@ class ScreenStream:
 
     def __init__(self, channel: Channel, attached: wire.ScreenAttached, reply: wire.Reply) -> None:
         self._channel = channel
-        self.attached = attached
+        self.attached = msgspec.structs.replace(attached, name=wire.plain(attached.name))
+        """What airboss said when it was opened; its words fit for a terminal."""
         self.reply = reply
         self.controlling = attached.controlling
         """Whether keys and pointer reach the guest now."""
         self.notices: Callable[[wire.Notice], None] | None = None
-        """Told of each notice, the last words too."""
+        """Told of each notice, the last words too; fit for a terminal."""
         self.why = ""
         """airboss's last words, once it has ended the stream."""
 
@@ -59,9 +64,10 @@ class ScreenStream:
         self._channel.close()
 
     def _notice(self, notice: wire.Notice) -> None:
+        notice = msgspec.structs.replace(notice, text=wire.plain(notice.text, _WORDS))
         if notice.writing is not None:
             self.controlling = notice.writing
         if notice.final:
-            self.why = wire.plain(notice.text) or "airboss ended it"
+            self.why = notice.text or "airboss ended it"
         if self.notices is not None:
             self.notices(notice)

@@ -25,7 +25,7 @@ from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.settings import ConsoleLogSettings, Limits
 from pilot.agent.shares import Shares
-from pilot.errors import BusyError, DeadlineError, RefusedError, StorageError, UsageError
+from pilot.errors import BusyError, DeadlineError, NoSuchNodeError, RefusedError, StorageError, UsageError
 from pilot.records import Grant, NodeState
 from pilot.verbs import BY_ID
 from tests.agent.consoles.lines import Lines, node
@@ -263,7 +263,7 @@ async def test_what_was_printed_before_the_cluster_was_added_is_nobodys(scene: S
 async def test_what_is_refused(scene: Scene) -> None:
     scene.node()
     scene.node(node_id="b")
-    for target, error in (("compute-z", RefusedError), ("@all", UsageError)):
+    for target, error in (("compute-z", NoSuchNodeError), ("@all", UsageError)):
         _, task, _ = scene.read(target=target)
         with pytest.raises(error):
             await asyncio.wait_for(task, 20)

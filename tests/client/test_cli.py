@@ -289,3 +289,38 @@ async def test_a_console_in_a_pipe_ends_in_order(ada: User, airboss: StandIn) ->
         await left.wait()
     assert said == b"[pilot: bob has joined]\n", "what the console itself has said is not said twice"
     assert (process.returncode, err) == (128 + 15, b"")
+
+
+async def test_an_airboss_s_words_reach_no_terminal_as_they_are(ada: User, airboss: StandIn) -> None:
+    bad = "bob\x1b]0;owned\x07\x1b[2J"
+
+    async def request(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        (target,) = airboss.nodes(body.targets)
+        reply = airboss.signed(request, (wire.Outcome(target.name, "done", target.id, target.state),))
+        if body.verb == "screen.open":
+            attached = wire.ScreenAttached(target.id, bad, controlling=False)
+            # A screen of one black pixel: a picture, by its size.
+            begun = b"RFB 003.008\n\x01\x01\0\0\0\0\0\x01\0\x01" + bytes(16) + b"\0\0\0\0"
+            drawn = b"\0\0\0\x01" + bytes(4) + b"\0\x01\0\x01" + bytes(8)
+            channel.send(reply, attached, wire.Output(begun + drawn * 3))
+        else:
+            channel.send(reply, wire.Attached(target.id, bad, False, 0, writer=bad))
+            channel.send(wire.Notice("chat", bad))
+        await channel.closed.wait()
+
+    airboss.on_request = request
+    _, _, err = await ada.pilot("console", "compute-0-0", stdin=b"whoami\n")
+    assert "types at bob" in err
+    _, _, waited = await ada.pilot(
+        "console", "compute-0-0", "--wait-for", "x", "--send", "x", "--timeout", "1"
+    )
+    _, _, picture = await ada.pilot("screen", "compute-0-0")
+    assert "screen of bob" in picture
+    process = await ada.start("console", "compute-0-0", "--watch")
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        said = await process.stderr.readline()
+        process.terminate()
+        await process.communicate()
+    assert said.startswith(b"[pilot: bob")
+    assert not {"\x1b", "\x07"} & {*err, *waited, *picture, *said.decode()}
