@@ -298,14 +298,23 @@ async def start(viewer: Viewer, address: str) -> asyncio.subprocess.Process:
 
 
 async def show(viewer: Viewer, door: Door, stream: Stream, seconds: float = ACCEPT_SECONDS) -> None:
-    """Start a viewer at a screen, and wait until one of the two ends.
+    """Start a viewer at a screen, and wait until one of the two ends. The screen is left, whatever happens.
 
     Raises:
         UsageError: the viewer does not start, or ends before it has connected.
         DeadlineError: it does not connect.
         PilotError: the screen failed.
     """
-    process = await start(viewer, door.address)
+    try:
+        process = await start(viewer, door.address)
+        await _until_it_ends(process, viewer, door, stream, seconds)
+    finally:
+        stream.close()
+
+
+async def _until_it_ends(
+    process: asyncio.subprocess.Process, viewer: Viewer, door: Door, stream: Stream, seconds: float
+) -> None:
     accepting = asyncio.create_task(door.accept(seconds), name="viewer-accept")
     ended = asyncio.create_task(process.wait(), name="viewer-end")
     try:
