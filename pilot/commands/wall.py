@@ -14,7 +14,7 @@ from pilot.errors import Exit, PilotError, UsageError
 if TYPE_CHECKING:
     from pilot.link.link import Link
     from pilot.records import Node
-    from pilot.render.wall import Seen
+    from pilot.vnc.thumbnail import Seen
 
 LOOK_SECONDS = 5.0
 """For one node: an answer, and its picture."""
@@ -91,10 +91,10 @@ async def look_at(link: Link, nodes: list[Node], lines: int) -> list[Seen]:
 async def _look(link: Link, node: Node, fonts: object, lines: int) -> Seen:
     """One node's screen, or the last of its console."""
     from pilot.live import wall
-    from pilot.render.wall import Seen, shrunk
     from pilot.vnc.drawing import ALL, READ
     from pilot.vnc.look import Looking
     from pilot.vnc.text import Fonts, TextRenderer
+    from pilot.vnc.thumbnail import Seen, shrunk
 
     assert isinstance(fonts, Fonts)
     if node.hung_ms is not None:
@@ -122,7 +122,7 @@ async def _look(link: Link, node: Node, fonts: object, lines: int) -> Seen:
 
 
 def _tell(context: Context, nodes: list[Node], seen: list[Seen]) -> None:
-    from pilot.render.wall import grid, plain_text
+    from pilot.vnc.thumbnail import grid, plain_text
 
     talk, now = context.talk, time.time()
     if talk.json:

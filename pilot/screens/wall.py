@@ -18,13 +18,13 @@ from pilot.live.cockpit import Cockpit, Desk, Opened
 from pilot.live.wall import Tile, source
 from pilot.live.wall import Wall as Followed
 from pilot.records import Node
-from pilot.render import wall as render
 from pilot.render.node_search import NODE_FIELDS, NodeHaystacks
 from pilot.render.nothing import no_nodes
 from pilot.render.table import Cell
 from pilot.screens import acting, node_columns
 from pilot.screens.base import TabChosen
 from pilot.screens.node_keys import NodeKeys
+from pilot.vnc import thumbnail as render
 from pilot.vnc.renderer import View
 from pilot.vnc.text import Fonts
 from pilot.widgets.cell_line import CellLine

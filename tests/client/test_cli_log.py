@@ -194,12 +194,12 @@ async def test_waiting_for_what_is_printed(ada: User, airboss: StandIn) -> None:
 
 async def test_what_does_not_come_has_an_exit_code_of_its_own(ada: User, airboss: StandIn) -> None:
     airboss.prints = [b"Kernel panic\r\nnot syncing\r\n"]
-    words = ("--wait-for", "panic", "--wait-for", "login:", "--timeout", "5")
+    words = ["--wait-for", "panic", "--wait-for", "login:", "--timeout", "5"]
     code, out, err = await ada.pilot("console", "compute-0-0", *words)
     assert (code, out) == (Exit.UNSEEN, "Kernel panic\n")
     assert "'login:' was not seen within 5 s" in err
     assert "  not syncing" in err
-    words = ("--wait-for", "login:", "--timeout", "0.2", "--json")
+    words = ["--wait-for", "login:", "--timeout", "0.2", "--json"]
     code, out, err = await ada.pilot("console", "compute-0-0", *words)
     told = json.loads(out)
     assert code == Exit.UNSEEN

@@ -89,7 +89,7 @@ async def test_two_people_share_it_and_it_remembers(
         await at_the_console(other)
         await prints(other, "all-2-said")
         engine = pane(other).session.engine
-        await until(lambda: engine.history >= 10_000, 30, f"older lines: {engine.history}, {pane(other).session.attached}")
+        await until(lambda: engine.history >= 10_000, 30, f"older lines: {engine.history}")
         text = guest_text(other)
         assert [f"line-{n}" for n in range(LINES - 9_000, LINES + 1)] == [
             line for line in text.splitlines() if line.startswith("line-")
