@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from wcwidth import wcwidth
 
 from pilot.vnc.text.digests import Digests, of_bitmaps
 from pilot.vnc.text.faces import MAX_BYTES, Face, parse
@@ -144,10 +145,15 @@ _USUAL = {
 }
 
 
+def _is_seen(character: str) -> bool:
+    """Whether it fills a cell. Some fonts draw controls, too: a guest that shows these would be obeyed."""
+    return character != " " and character.isprintable() and wcwidth(character) > 0
+
+
 def _glyphs(face: Face) -> Iterator[tuple[Size, tuple[Digests, Codes, npt.NDArray[np.bool_]]]]:
     """The digests, characters and whether they are turned, by size of the cell."""
     codes: Codes = np.frombuffer(face.characters.encode("utf-32-le"), np.uint32)
-    known = (codes > 0x20) & (codes != 0xA0)
+    known = np.fromiter(map(_is_seen, face.characters), np.bool_, len(codes))
     bitmaps, codes, positions = face.bitmaps[known], codes[known], face.positions[known] & 0xFF
     rows, columns = face.bitmaps.shape[1:]
     yield (columns, rows), _digested(bitmaps, codes)

@@ -96,6 +96,23 @@ def test_this_machines_fonts_are_found(tmp_path: Path) -> None:
     assert (8, 16) in fonts.sizes
 
 
+def test_what_a_terminal_obeys_is_never_read() -> None:
+    """GNU Unifont draws a box for each control: what a guest shows of them stays unread."""
+    seen = "A\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+    never = "\x7f\x85\x9b\xa0\xad\u0301\u200b\u202e\u2028\ue000"
+    lines = (f"{ord(c):04X}:{number + 1:032X}" for number, c in enumerate(seen + never))
+    fonts = Fonts()
+    assert fonts.add("\n".join(lines).encode()) == 1
+    table = fonts.table((8, 16))
+    codes = {int(code) for codes in (table.upright_codes, table.turned_codes) for code in codes}
+    assert codes <= {ord(c) for c in seen}
+    assert codes
+    for size in Fonts.built_in().sizes:
+        table = Fonts.built_in().table(size)
+        for code in (*table.upright_codes, *table.turned_codes):
+            assert chr(code).isprintable(), hex(code)
+
+
 def test_damaged_fonts_are_refused() -> None:
     chance = random.Random(3)
     psf = gzip.decompress((console_fonts() / "Lat15-Terminus16.psf.gz").read_bytes())
