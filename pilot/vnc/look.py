@@ -30,7 +30,11 @@ class Looking:
         self._reading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        await self._client.handshake()
+        try:
+            await self._client.handshake()
+        except BaseException:
+            self._client.close()
+            raise
         self._reading = asyncio.create_task(self._client.run(), name="look")
         return self
 

@@ -23,6 +23,15 @@ def server() -> Scripted:
     return scripted
 
 
+async def test_a_server_that_begins_as_none_is_left() -> None:
+    scripted = Scripted()
+    scripted.feed(b"SSH-2.0-OpenSSH_9.2\r\n")
+    with pytest.raises(VncError):
+        async with Looking(scripted, 10):
+            pass
+    assert scripted.closed
+
+
 async def test_a_picture_is_taken_as_it_comes() -> None:
     scripted, drawn = server(), picture(*SIZE)
     scripted.feed(update(raw(0, 0, drawn)))
