@@ -30,7 +30,7 @@ class Window(NamedTuple):
 
 
 def fitting_zoom(width: int, height: int, view: View) -> float:
-    """The zoom with which a whole screen is in view; a whole number where there is more room than needed."""
+    """The zoom that shows a whole screen; a whole number where there is more room than it needs."""
     across, down = view.columns * view.cell_width, view.rows * view.cell_height
     zoom = max(min(across / width, down / height), _LEAST_ZOOM)
     return float(math.floor(zoom)) if zoom >= 1 else zoom
