@@ -73,10 +73,7 @@ def _node(node: Node | None, now: float, room: int) -> list[Cell]:
     """How the node is, and where."""
     if node is None:
         return []
-    right = (
-        [Cell("◉ recorded" if room >= NARROW else "◉", "bad"), Cell(" · ", "dim")] if node.recorded else []
-    )
-    right.append(state_cell(node, now))
+    right = [state_cell(node, now)]
     if room >= NARROW:
         since = f" {ago(node.since, now)}" if node.state != "unknown" else ""
         right.append(Cell(f"{since} · {node.host}", "dim"))

@@ -36,8 +36,6 @@ from pilot.wire.console_frames import (
     Output,
     Person,
     Presence,
-    Recording,
-    Recordings,
     ScreenAttached,
 )
 from pilot.wire.limits import (
@@ -116,8 +114,6 @@ __all__ = [
     "Presence",
     "Progress",
     "ReceiptBody",
-    "Recording",
-    "Recordings",
     "Release",
     "Reply",
     "Request",

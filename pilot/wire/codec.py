@@ -14,7 +14,6 @@ from pilot.wire.console_frames import (
     Notice,
     Output,
     Presence,
-    Recordings,
     ScreenAttached,
 )
 from pilot.wire.limits import MAX_TARGETS, VERSION
@@ -46,7 +45,6 @@ AnyServerFrame = (
     | Notice
     | LogPage
     | ScreenAttached
-    | Recordings
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -45,8 +45,6 @@ def test_the_site_grant_holds_everywhere_and_the_strongest_counts() -> None:
         "console.open",
         "console.log",
         "screen.open",
-        "record.list",
-        "record.read",
     )
 
 
