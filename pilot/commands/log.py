@@ -84,8 +84,8 @@ async def _run(context: Context, args: argparse.Namespace) -> int:
 
 async def _follow(context: Context, link: Link, cluster: str, view: _Lines, last: int, since: float) -> None:
     """Go on until interrupted, through losses of the connection."""
-    from pilot.link.backoff import Backoff
-    from pilot.link.reconnect import Unknown, again
+    from pilot.link.backoff import Backoff, Unknown
+    from pilot.link.reconnect import again
 
     args = context.args
     backoff = Backoff()

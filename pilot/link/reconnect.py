@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 
 from pilot import wire
 from pilot.errors import DeadlineError, NoSuchNodeError, UnreachableError
-from pilot.link.backoff import UNKNOWN_SECONDS, Backoff
+from pilot.link.backoff import Backoff, Unknown
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.faults import error_of
 from pilot.link.link import Link
@@ -65,22 +64,6 @@ async def again(connect: Connect, backoff: Backoff) -> Link:
             return await connect()
         except (UnreachableError, DeadlineError):
             continue
-
-
-class Unknown:
-    """A node that airboss knew before it was lost, and does not know now."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """It has not been asked for yet."""
-        self._clock = clock
-        self._since: float | None = None
-
-    @property
-    def for_long(self) -> bool:
-        """Asked each time that it is not known: whether it has been so for UNKNOWN_SECONDS."""
-        now = self._clock()
-        self._since = now if self._since is None else self._since
-        return now - self._since > UNKNOWN_SECONDS
 
 
 class ConsoleAgain:

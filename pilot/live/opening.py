@@ -17,8 +17,7 @@ from pilot.errors import (
     UnreachableError,
     UsageError,
 )
-from pilot.link.backoff import Backoff
-from pilot.link.reconnect import Unknown
+from pilot.link.backoff import Backoff, Unknown
 
 if TYPE_CHECKING:
     from pilot.link.console_stream import ConsoleStream
