@@ -178,7 +178,8 @@ def _start(kind: str, count: int, changes: int, sort: str) -> Pty:
     command = [sys.executable, "-m", "bench.rows_app", kind, str(count), str(changes), sort]
     terminal = Pty(command, {**os.environ, "COLORTERM": "truecolor"})
     assert terminal.await_text(b"compute-0-", READY_SECONDS), terminal.last
-    terminal.settle(0.3)
+    # Rows change all the time: it is never quiet.
+    terminal.listen(1.0)
     terminal.seen.clear()
     return terminal
 
