@@ -151,7 +151,7 @@ async def test_one_is_lost_and_comes_back_in_its_place_and_one_is_zoomed(tmp_pat
         await app.press("enter")
         await until(lambda: isinstance(app.app.screen_stack[0], ConsoleScreen), WAIT, "its own tab")
         assert app.pane.node.name == "compute-0-1"
-        assert app.guests["compute-0-1"].modes[-1] == "join"
+        await until(lambda: "join" in app.guests["compute-0-1"].modes, WAIT, "it types beside the tile")
 
 
 async def test_cancel_is_what_enter_does_and_one_node_is_no_broadcast(tmp_path: Path) -> None:
