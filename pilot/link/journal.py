@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from itertools import pairwise
 
 from pilot import wire
-from pilot.errors import DeadlineError, UnreachableError, WireError
+from pilot.errors import WireError
+from pilot.link import paging
 from pilot.link.channel import Channel
-from pilot.link.faults import error_of
 
 SILENCE_SECONDS = 20.0
 """Pages come at least every few seconds, empty ones if nothing is written."""
@@ -23,23 +24,12 @@ async def pages(channel: Channel, follow: bool) -> AsyncGenerator[wire.JournalPa
         PilotError: why airboss ended it.
     """
     last = 0
-    while True:
-        try:
-            frame = await channel.receive(SILENCE_SECONDS)
-        except DeadlineError:
-            raise UnreachableError(f"airboss has been silent for {SILENCE_SECONDS:.0f} s") from None
-        if isinstance(frame, wire.JournalPage):
-            for places in (frame.records, frame.sealed):
+    coming = paging.pages(channel, wire.JournalPage, "journal's stream", SILENCE_SECONDS, follow)
+    async with aclosing(coming):
+        async for page in coming:
+            for places in (page.records, page.sealed):
                 ids = [last, *(place.id for place in places)]
                 if any(after <= before for before, after in pairwise(ids)):
                     raise WireError("airboss sent records of the journal out of order")
-            last = max([last, *(place.id for one in (frame.records, frame.sealed) for place in one)])
-            yield frame
-            if not (frame.more or follow):
-                return
-        elif isinstance(frame, wire.Reply) and frame.fault is not None:
-            raise error_of(frame.fault)
-        elif frame is None:
-            raise UnreachableError("airboss ended the journal's stream", "It may be restarting.")
-        else:
-            raise WireError(f"a {type(frame).__name__} frame in the journal's stream")
+            last = max([last, *(place.id for one in (page.records, page.sealed) for place in one)])
+            yield page

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from pilot import wire
-from pilot.errors import DeadlineError, UnreachableError, WireError
+from pilot.errors import WireError
+from pilot.link import paging
 from pilot.link.channel import Channel
-from pilot.link.faults import error_of
 
 SILENCE_SECONDS = 30.0
 """Pages come at least every few seconds, empty ones if nothing is printed; a slow disk has its time."""
@@ -22,22 +23,11 @@ async def pages(channel: Channel, follow: bool) -> AsyncGenerator[wire.LogPage, 
         PilotError: why airboss ended it.
     """
     upto = 0
-    while True:
-        try:
-            frame = await channel.receive(SILENCE_SECONDS)
-        except DeadlineError:
-            raise UnreachableError(f"airboss has been silent for {SILENCE_SECONDS:.0f} s") from None
-        if isinstance(frame, wire.LogPage):
-            for line in frame.lines:
+    coming = paging.pages(channel, wire.LogPage, "log's stream", SILENCE_SECONDS, follow)
+    async with aclosing(coming):
+        async for page in coming:
+            for line in page.lines:
                 if line.offset < upto or not line.data:
                     raise WireError("airboss sent lines of a console's log out of order")
                 upto = line.offset + len(line.data)
-            yield frame
-            if not (frame.more or follow):
-                return
-        elif isinstance(frame, wire.Reply) and frame.fault is not None:
-            raise error_of(frame.fault)
-        elif frame is None:
-            raise UnreachableError("airboss ended the log's stream", "It may be restarting.")
-        else:
-            raise WireError(f"a {type(frame).__name__} frame in a log's stream")
+            yield page

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from pilot.people import People
 from pilot.records import Node
 from pilot.render import people
+from pilot.render.guest import NARROW, away, where
 from pilot.render.nodes import state_cell
 from pilot.render.table import Cell, width
 from pilot.render.times import ago, clock, duration
@@ -48,13 +49,9 @@ class Paste(Protocol):
     def long_lines(self) -> bool: ...
 
 
-NARROW = 60
-"""Columns below which the host is left out."""
-
-
 def status(session: Seen, node: Node | None, now: float, room: int) -> tuple[list[Cell], list[Cell]]:
     """The left and right of a status line of so many columns."""
-    right = _node(node, now, room)
+    right = where(node, now, room)
     left = [Cell("⌁ ", "dim"), Cell(session.name, "strong"), Cell(" · ", "dim")]
     if session.state == "live":
         loading = [Cell(" · older lines: loading …", "dim")] if session.loading and room >= NARROW else []
@@ -62,22 +59,9 @@ def status(session: Seen, node: Node | None, now: float, room: int) -> tuple[lis
         left += _people(session, node, now, room - taken) + loading
     elif session.state == "opening":
         left.append(Cell(f"◌ opening{f': {session.why}' if session.why else ' …'}", "busy"))
-    elif session.state == "lost":
-        left.append(Cell(f"▲ lost {ago(session.since, now)} ago: {session.why}; trying again", "busy"))
     else:
-        left.append(Cell(f"✕ {session.why}", "bad"))
+        left.append(away(session, now))
     return left, right
-
-
-def _node(node: Node | None, now: float, room: int) -> list[Cell]:
-    """How the node is, and where."""
-    if node is None:
-        return []
-    right = [state_cell(node, now)]
-    if room >= NARROW:
-        since = f" {ago(node.since, now)}" if node.state != "unknown" else ""
-        right.append(Cell(f"{since} · {node.host}", "dim"))
-    return right
 
 
 def _people(session: Seen, node: Node | None, now: float, room: int) -> list[Cell]:

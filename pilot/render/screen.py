@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from pilot.records import Node
-from pilot.render.nodes import state_cell
+from pilot.render.guest import NARROW, away, where
 from pilot.render.table import Cell
 from pilot.render.times import ago
 
 State = Literal["waiting", "opening", "live", "lost", "ended"]
-NARROW = 60
-"""Columns below which the host is left out."""
-
 NAMES = {"text": "text", "kitty": "graphics", "blocks": "half blocks"}
 """What the renderers are called."""
 
@@ -54,17 +51,9 @@ def status(
         left.append(Cell(f"◌ connecting{f': {session.why}' if session.why else ' …'}", "busy"))
     elif session.state == "waiting":
         left.append(Cell(session.why, "bad" if hung else "dim"))
-    elif session.state == "lost":
-        left.append(Cell(f"▲ lost {ago(session.since, now)} ago: {session.why}; trying again", "busy"))
     else:
-        left.append(Cell(f"✕ {session.why}", "bad"))
-    if node is None:
-        return left, []
-    right = [state_cell(node, now)]
-    if room >= NARROW:
-        since = f" {ago(node.since, now)}" if node.state != "unknown" else ""
-        right.append(Cell(f"{since} · {node.host}", "dim"))
-    return left, right
+        left.append(away(session, now))
+    return left, where(node, now, room)
 
 
 def _company(session: Seen) -> Cell:
