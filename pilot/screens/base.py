@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.message import Message
+from textual.messages import Prune
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -106,6 +107,10 @@ class PilotScreen(Screen[None]):
         self._unlisten = unlisten
         self.set_interval(1.0, self._tick)
         self.show_frame()
+
+    async def on_prune(self, event: Prune) -> None:
+        """End the workers before the widgets that they draw on are taken away; Textual would end them after."""
+        self.workers.cancel_node(self)
 
     def on_unmount(self) -> None:
         """Listen no more."""
