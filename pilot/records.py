@@ -110,6 +110,8 @@ class Node(Record, frozen=True, tag="node"):
     """Whether the domain has a serial console to open."""
     screen: bool = False
     """Whether the domain has a screen that VNC shows."""
+    recorded: bool = False
+    """Whether its serial console is being recorded."""
     writer: str = ""
     """The principal who types at the serial console now; several with commas."""
     watchers: int = 0

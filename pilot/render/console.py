@@ -52,6 +52,8 @@ class Paste(Protocol):
 def status(session: Seen, node: Node | None, now: float, room: int) -> tuple[list[Cell], list[Cell]]:
     """The left and right of a status line of so many columns."""
     right = where(node, now, room)
+    if node is not None and node.recorded:
+        right[:0] = [Cell("◉ recorded" if room >= NARROW else "◉", "bad"), Cell(" · ", "dim")]
     left = [Cell("⌁ ", "dim"), Cell(session.name, "strong"), Cell(" · ", "dim")]
     if session.state == "live":
         loading = [Cell(" · older lines: loading …", "dim")] if session.loading and room >= NARROW else []

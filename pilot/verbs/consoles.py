@@ -1,4 +1,4 @@
-"""Verbs of serial consoles and screens: to be at them, and what they printed."""
+"""Verbs of serial consoles and screens: to be at them, what they printed, and recordings."""
 
 from __future__ import annotations
 
@@ -71,5 +71,36 @@ CONSOLES: tuple[Verb, ...] = (
             Argument("mode", "control", "control (keys and pointer), or only watch", ("control", "watch")),
             Argument("exclusive", False, "nobody else sees it meanwhile; those who do are sent away"),
         ),
+    ),
+    Verb(
+        "record.start",
+        "record",
+        "record what the serial console prints from now on (asciicast v3)",
+        "node",
+        "operator",
+        1,
+        args=(Argument("input", False, "what is typed too, passwords included; needs the role owner"),),
+    ),
+    Verb("record.stop", "stop recording", "end the recording of the serial console", "node", "operator", 1),
+    Verb(
+        "record.list",
+        "recordings",
+        "the recordings of a cluster's nodes",
+        "cluster",
+        "viewer",
+        0,
+        stream=True,
+        journaled=False,
+    ),
+    Verb(
+        "record.read",
+        "recording",
+        "one recording, as a file",
+        "cluster",
+        "viewer",
+        0,
+        stream=True,
+        journaled=False,
+        args=(Argument("id", "", "which one, as `record.list` names it"),),
     ),
 )

@@ -36,6 +36,8 @@ from pilot.wire.console_frames import (
     Output,
     Person,
     Presence,
+    Recording,
+    Recordings,
     ScreenAttached,
 )
 from pilot.wire.limits import (
@@ -114,6 +116,8 @@ __all__ = [
     "Presence",
     "Progress",
     "ReceiptBody",
+    "Recording",
+    "Recordings",
     "Release",
     "Reply",
     "Request",

@@ -14,6 +14,7 @@ from pilot.wire.console_frames import (
     Notice,
     Output,
     Presence,
+    Recordings,
     ScreenAttached,
 )
 from pilot.wire.limits import MAX_TARGETS, VERSION
@@ -45,6 +46,7 @@ AnyServerFrame = (
     | Notice
     | LogPage
     | ScreenAttached
+    | Recordings
 )
 
 _encoder = msgspec.msgpack.Encoder()

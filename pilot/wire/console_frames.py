@@ -1,4 +1,4 @@
-"""Frames that airboss sends of consoles and screens."""
+"""Frames that airboss sends of consoles, screens and recordings."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Attached(ServerFrame, frozen=True, tag="attached"):
 
 
 class Output(ServerFrame, frozen=True, tag="output"):
-    """What the guest printed; of a screen, its next bytes."""
+    """What the guest printed; of a screen or a recording, its next bytes."""
 
     data: bytes
 
@@ -105,3 +105,29 @@ class ScreenAttached(ServerFrame, frozen=True, tag="screen"):
     """Nobody else sees it meanwhile."""
     others: int = 0
     """Who else looks at it through this airboss, when it was opened; notices tell of changes."""
+
+
+class Recording(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A console's recording (asciicast v3) as airboss keeps it."""
+
+    id: str
+    node: str
+    name: str
+    cluster: str
+    principal: str
+    """Who began it."""
+    started: float
+    """UTC, seconds since the epoch."""
+    ended: float = 0.0
+    """0 while it goes on."""
+    size: int = 0
+    """Bytes of the file."""
+    input: bool = False
+    """Whether what was typed is in it."""
+    why_ended: str = ""
+
+
+class Recordings(ServerFrame, frozen=True, tag="recordings"):
+    """Recordings of a cluster's nodes, newest first."""
+
+    recordings: tuple[Recording, ...]

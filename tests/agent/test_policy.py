@@ -45,6 +45,8 @@ def test_the_site_grant_holds_everywhere_and_the_strongest_counts() -> None:
         "console.open",
         "console.log",
         "screen.open",
+        "record.list",
+        "record.read",
     )
 
 

@@ -107,6 +107,7 @@ def test_rows_of_people_say_since_when_and_how_long_quiet() -> None:
 def test_what_else_stands_in_the_status_line() -> None:
     assert said(Session(loading=True))[0] == "⌁ compute-0-0 · you write · older lines: loading …"
     assert said(Session(loading=True), room=50)[0] == "⌁ compute-0-0 · you write"
+    assert said(Session(), node(0, state="on", recorded=True))[1].startswith("◉ recorded · ● on")
     assert off(node(0, state="on"), NOW) == []
     assert off(node(0, state="off", since=NOW - 7200), NOW)[1].text == " 2 h: this is what it printed last"
 
