@@ -109,7 +109,7 @@ class PilotScreen(Screen[None]):
         self.show_frame()
 
     async def on_prune(self, event: Prune) -> None:
-        """End the workers before the widgets that they draw on are taken away; Textual would end them after."""
+        """End the workers before the widgets that they draw on go; Textual would end them after."""
         self.workers.cancel_node(self)
 
     def on_unmount(self) -> None:

@@ -48,9 +48,7 @@ class LastNews(Static):
     async def on_unmount(self) -> None:
         """The store changes while widgets go."""
         screen = self._nodes_screen
-        async with asyncio.timeout(10):
-            while screen.query(NodePane):
-                await asyncio.sleep(0)
+        await until(lambda: not screen.query(NodePane), what="the pane to go")
         screen.cockpit.desk.live.store.lost(1.0)
         for _ in range(100):
             await asyncio.sleep(0)
