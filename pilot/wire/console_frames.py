@@ -128,6 +128,8 @@ class Recording(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Recordings(ServerFrame, frozen=True, tag="recordings"):
-    """Recordings of a cluster's nodes, newest first."""
+    """Recordings of a cluster's nodes, newest first; before a recording's bytes that one."""
 
     recordings: tuple[Recording, ...]
+    more: bool = False
+    """Older ones follow."""
