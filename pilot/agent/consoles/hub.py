@@ -12,9 +12,10 @@ import logging
 import random
 from collections.abc import Callable
 
-from pilot.agent.consoles.console import RUNS, Console
+from pilot.agent.consoles.console import Console, Recorder
 from pilot.agent.consoles.log import ConsoleLog
 from pilot.agent.consoles.logs import ConsoleLogs
+from pilot.agent.consoles.story import RUNS
 from pilot.agent.consoles.tail import Tail
 from pilot.agent.consoles.tenant import Tenant
 from pilot.agent.consoles.viewer import Mode, Viewer
@@ -180,6 +181,13 @@ class ConsoleHub:
         """A notice to all who are attached to a node's console."""
         if (console := self._consoles.get(node_id)) is not None:
             console.tell(notice)
+
+    def record(self, node_id: str, recorder: Recorder | None) -> None:
+        """Have somebody told what happens at a node's console, also of a node that is off; None ends it."""
+        if recorder is not None:
+            self._console(node_id).recorder = recorder
+        elif (console := self._consoles.get(node_id)) is not None:
+            console.recorder = None
 
     async def recall(self, node_id: str) -> None:
         """What a node printed before airboss began can be shown when this returns, a few seconds at most.

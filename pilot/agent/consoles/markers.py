@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pilot.agent.consoles.modes import BOTTOM, CANCEL
 from pilot.agent.consoles.tracker import ModeTracker
 from pilot.wire import plain
+
+Form = Callable[[ModeTracker, str], bytes]
+"""How a marker is set into what is on the screen: `closing` or `aside`."""
 
 
 def words(name: str, text: str, time: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pilot.agent.consoles import console, trouble
+from pilot.agent.consoles import story, trouble
 from pilot.agent.consoles import hub as hub_module
 from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.consoles.viewer import Viewer
@@ -127,7 +127,7 @@ async def test_a_loss_that_is_no_power_off_is_said_after_a_while(
 async def test_a_console_that_does_not_end_is_let_go_after_a_power_off(
     hub: ConsoleHub, lines: Lines, reader: NewReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "LAST_WORDS", 0.05)
+    monkeypatch.setattr(story, "LAST_WORDS", 0.05)
     lines["a"].power_on()
     await hub.hold("a")
     hub.node_changed(node("on"))
@@ -159,7 +159,7 @@ async def test_a_start_whose_end_before_was_not_told(
 async def test_a_start_that_fails_is_taken_back(
     hub: ConsoleHub, lines: Lines, reader: NewReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "START_DEADLINE", 0.1)
+    monkeypatch.setattr(story, "START_DEADLINE", 0.1)
     hub.node_changed(node("off"))
     lines["a"].power_on()
     await hub.hold("a")
