@@ -219,6 +219,7 @@ class _Sink:
     def __init__(self, inventory: Inventory, hub: ConsoleHub, usage: Usage) -> None:
         self.host = inventory.host
         self.nodes = inventory.nodes
+        self.extras = inventory.extras
         self.gone = inventory.gone
         self.usage = usage.usage
         self.starting = hub.hold

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from pilot.backends.provider import Extra
 from pilot.records import AnyRecord, Cluster, Host, Node
 
 BATCH_SECONDS = 0.004
@@ -79,13 +80,18 @@ class Inventory:
             writer, watchers = self._presence.get(node.id, ("", 0))
             self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers))
 
+    def extras(self, records: Iterable[Extra]) -> None:
+        """Other things appeared or changed."""
+        for record in records:
+            self._put(record)
+
     def gone(self, ids: Iterable[str]) -> None:
-        """Nodes are no more."""
-        for node_id in ids:
-            self._presence.pop(node_id, None)
-            if self._remove(node_id):
+        """Nodes or other things are no more."""
+        for record_id in ids:
+            self._presence.pop(record_id, None)
+            if isinstance(self._remove(record_id), Node):
                 for told in self.on_gone:
-                    told(node_id)
+                    told(record_id)
 
     def presence(self, node_id: str, writer: str, watchers: int) -> None:
         """Who is at a node's console now."""
@@ -149,13 +155,13 @@ class Inventory:
             self.records[record.id] = record
             self._changed(record.id)
 
-    def _remove(self, record_id: str) -> bool:
+    def _remove(self, record_id: str) -> AnyRecord | None:
         record = self.records.pop(record_id, None)
         if isinstance(record, Node):
             self._by_cluster.get(record.cluster, {}).pop(record_id, None)
         if record is not None:
             self._changed(record_id)
-        return record is not None
+        return record
 
     def _changed(self, record_id: str) -> None:
         self.version += 1

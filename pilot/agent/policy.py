@@ -6,7 +6,19 @@ from collections.abc import Container, Iterable
 
 import msgspec
 
-from pilot.records import ROLES, AnyRecord, Cluster, Grant, Host, Node, Role, role_covers
+from pilot.records import (
+    ROLES,
+    AnyRecord,
+    Cluster,
+    Grant,
+    Host,
+    Instance,
+    Machine,
+    Node,
+    Role,
+    Source,
+    role_covers,
+)
 from pilot.verbs import VERBS, Verb
 
 SITE = "*"
@@ -67,11 +79,16 @@ class View:
             return record if self.sees_cluster(record.cluster) else None
         if isinstance(record, Cluster):
             return record if self.sees_cluster(record.name) else None
+        if isinstance(record, Instance | Machine):
+            return record if self.sees_cluster(record.cluster) else None
         if self._site and not self._cluster:
             return record
-        if record.name not in hosts_in_view:
-            return None
-        return msgspec.structs.replace(record, uri="", words="")
+        if isinstance(record, Host):
+            shown = record.name in hosts_in_view
+            return msgspec.structs.replace(record, uri="", words="", cordon=None) if shown else None
+        if isinstance(record, Source):
+            return msgspec.structs.replace(record, words="")
+        return None
 
     def show_all(self, records: Iterable[AnyRecord]) -> dict[str, AnyRecord]:
         """All records in view, by id."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from pilot.records import Host, Node, NodeState
+from pilot.records import Host, Instance, Machine, Network, Node, NodeState, Pool, Queue, Source
 from pilot.verbs import Value
 
 
@@ -36,6 +36,10 @@ class Used(msgspec.Struct, frozen=True, gc=False):
     """KiB of the host's memory that it takes; 0 if that is not known."""
 
 
+Extra = Pool | Network | Instance | Machine | Queue | Source
+"""What providers tell of besides hosts and nodes."""
+
+
 class Sink(Protocol):
     """Where a provider tells what it sees."""
 
@@ -45,8 +49,11 @@ class Sink(Protocol):
     def nodes(self, nodes: Iterable[Node]) -> None:
         """Nodes appeared or changed. Console presence in them is airboss's own and left empty."""
 
+    def extras(self, records: Iterable[Extra]) -> None:
+        """Other things appeared or changed."""
+
     def gone(self, ids: Iterable[str]) -> None:
-        """Nodes are no more."""
+        """Nodes or other things are no more."""
 
     def usage(self, used: Mapping[str, Used]) -> None:
         """How busy nodes are now, by id. A node that is not in it is as busy as it was told to be before."""

@@ -80,13 +80,15 @@ class _Lines:
         from pilot.wire import plain
 
         record = after or before
+        if not isinstance(record, Node | Host):
+            return
         colour = self._talk.out_colour
         text = ""
         if isinstance(record, Node):
             text = change_text(_node(before), _node(after), now, colour)
         elif isinstance(record, Host) and isinstance(after, Host | None):
             text = f"host {after.state} {plain(after.detail)}".rstrip() if after else "host gone"
-        if record is not None and text:
+        if text:
             time_of_day = paint(clock(moment), "dim", colour)
             self._talk.data([f"{time_of_day}  {paint(plain(record.name), 'strong', colour)}  {text}"])
 

@@ -14,7 +14,7 @@ from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.consoles.viewer import Viewer
 from pilot.backends.libvirt.provider import HostAddress, LibvirtProvider
 from pilot.backends.libvirt.settings import Settings
-from pilot.backends.provider import Used
+from pilot.backends.provider import Extra, Used
 from pilot.demo.hypervisor import PrivateHost
 from pilot.records import Host, Node
 from tests.agent.consoles.conftest import Reader
@@ -51,6 +51,9 @@ class Airboss:
             self.nodes[node.id] = node
             self.hub.node_changed(node)
 
+    def extras(self, records: Iterable[Extra]) -> None:
+        """Of no concern here."""
+
     def gone(self, ids: Iterable[str]) -> None:
         for node_id in ids:
             self.hub.node_gone(node_id)
@@ -74,6 +77,7 @@ class _Sink:
     def __init__(self, airboss: Airboss) -> None:
         self.host = airboss.host
         self.nodes = airboss.nodes_changed
+        self.extras = airboss.extras
         self.gone = airboss.gone
         self.usage = airboss.usage
         self.starting = airboss.hub.hold

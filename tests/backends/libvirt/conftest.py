@@ -16,7 +16,7 @@ import libvirt
 import pytest
 
 from pilot.backends.libvirt.provider import HostAddress, LibvirtProvider, Settings
-from pilot.backends.provider import Acted, Serial, Used
+from pilot.backends.provider import Acted, Extra, Serial, Used
 from pilot.demo.hypervisor import PrivateHost
 from pilot.errors import PilotError
 from pilot.records import Host, Node
@@ -45,6 +45,7 @@ class Recorder:
         self.now: dict[str, Node] = {}
         self.told: list[tuple[float, Node]] = []
         self.host_history: list[Host] = []
+        self.others: dict[str, Extra] = {}
         self.left: list[str] = []
         self.used: dict[str, Used] = {}
         self.uses: list[Mapping[str, Used]] = []
@@ -59,6 +60,9 @@ class Recorder:
         for node in nodes:
             self.now[node.id] = node
             self.told.append((time.perf_counter(), node))
+
+    def extras(self, records: Iterable[Extra]) -> None:
+        self.others.update((record.id, record) for record in records)
 
     def gone(self, ids: Iterable[str]) -> None:
         for node_id in ids:
