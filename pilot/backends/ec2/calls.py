@@ -1,0 +1,188 @@
+"""Calls to AWS for one account, on airboss's loop, with what takes long kept off it.
+
+aioboto3 and what it loads take a second of a processor: a thread does that. Parsing an answer with many
+instances takes half a millisecond for each of them: a thread does that too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from pilot.backends.ec2.faults import Fault, fault_of, skew_of
+from pilot.backends.ec2.settings import Bounds, Ec2Settings
+
+_log = logging.getLogger(__name__)
+
+THREAD_BYTES = 16 * 1024
+"""Answers longer than this are parsed in a thread."""
+RENEW_SECONDS = 10.0
+"""The shortest time between two readings of the credentials."""
+_WARM = ("ec2",)
+
+
+def _session(profile: str) -> Any:
+    """Import, make a session, and load what clients are made from; takes a second: for a thread."""
+    import aioboto3
+    from aiobotocore.parsers import AioResponseParserFactory
+    from botocore.parsers import PROTOCOL_PARSERS
+
+    parsers: Any = PROTOCOL_PARSERS
+
+    class Aside:
+        """A parser that has long answers parsed in a thread."""
+
+        def __init__(self, near: Any, far: Any) -> None:
+            self._near = near
+            self._far = far
+
+        async def parse(self, response: Any, shape: Any) -> Any:
+            if len(response.get("body") or b"") > THREAD_BYTES:
+                return await asyncio.to_thread(self._far.parse, response, shape)
+            return await self._near.parse(response, shape)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._near, name)
+
+    class Factory(AioResponseParserFactory):  # type: ignore[misc, unused-ignore]
+        def create_parser(self, protocol_name: str) -> Any:
+            near: Any = super().create_parser(protocol_name)
+            defaults: Any = vars(self)["_defaults"]
+            return Aside(near, parsers[protocol_name](**defaults))
+
+    session: Any = aioboto3.Session(profile_name=profile or None)
+    session._session.register_component("response_parser_factory", Factory())  # noqa: SLF001 - no other way
+
+    async def load() -> None:
+        for service in _WARM:
+            async with session.client(
+                service,
+                region_name="us-east-1",
+                aws_access_key_id="none",
+                aws_secret_access_key="none",  # noqa: S106
+            ):
+                pass
+
+    asyncio.run(load())
+    return session
+
+
+class Calls:
+    """An account's calls."""
+
+    def __init__(self, account: Ec2Settings, bounds: Bounds, clock: Callable[[], float] = time.time) -> None:
+        self.account = account
+        self.bounds = bounds
+        self.skew: float | None = None
+        """By how many seconds airboss's clock is ahead of AWS's, as AWS said last."""
+        self._clock = clock
+        self._making: asyncio.Task[Any] | None = None
+        self._made = -1e9
+        self._clients: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        self._open = contextlib.AsyncExitStack()
+        self._old: set[asyncio.Task[None]] = set()
+
+    async def call(
+        self, region: str, service: str, operation: str, deadline: float | None = None, **args: Any
+    ) -> Any:
+        """One call's answer.
+
+        Raises:
+            Fault: it failed, or did not answer within the deadline (seconds).
+        """
+        try:
+            async with asyncio.timeout(deadline or self.bounds.page):
+                client = await self._client(region, service)
+                answer = await getattr(client, operation)(**args)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # botocore raises classes of many parents
+            raise self._fault(error) from None
+        self.skew = skew_of(answer, self._clock())
+        return answer
+
+    async def pages(
+        self, region: str, service: str, operation: str, size: int | None = None, **args: Any
+    ) -> AsyncIterator[Any]:
+        """All pages of an answer, one after the other, each within its own deadline."""
+        token = ""
+        for _ in range(10_000):
+            more: dict[str, Any] = {"NextToken": token} if token else {}
+            page = await self.call(
+                region, service, operation, **args, **more, **({"MaxResults": size} if size else {})
+            )
+            if not isinstance(page, dict):
+                raise Fault("garbled", "what answered is not AWS, or only half an answer")
+            yield page
+            token = str(page.get("NextToken") or "")
+            if not token:
+                return
+        raise Fault("garbled", "what answered is not AWS: it has no end")
+
+    def renew(self) -> None:
+        """Read the credentials again with the next call: those that were used do not work."""
+        if self._making is None or time.monotonic() - self._made < RENEW_SECONDS:
+            return
+        self._making, self._clients, old = None, {}, self._open
+        self._open = contextlib.AsyncExitStack()
+        task = asyncio.create_task(self._let_go(old))
+        self._old.add(task)
+        task.add_done_callback(self._old.discard)
+
+    async def close(self) -> None:
+        """Let all connections go."""
+        for task in [*self._clients.values(), *self._old]:
+            task.cancel()
+        await asyncio.gather(*self._clients.values(), *self._old, return_exceptions=True)
+        self._clients.clear()
+        with contextlib.suppress(Exception):
+            await self._open.aclose()
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    async def _client(self, region: str, service: str) -> Any:
+        key = (region, service)
+        task = self._clients.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._clients[key] = asyncio.create_task(self._make(region, service))
+        return await asyncio.shield(task)
+
+    async def _make(self, region: str, service: str) -> Any:
+        making = self._making
+        if making is None or (making.done() and (making.cancelled() or making.exception() is not None)):
+            self._made = time.monotonic()
+            making = self._making = asyncio.create_task(asyncio.to_thread(_session, self.account.profile))
+        stack = self._open
+        session = await asyncio.shield(making)
+        from botocore.config import Config
+
+        config = Config(
+            connect_timeout=self.bounds.connect,
+            read_timeout=self.bounds.page,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            max_pool_connections=16,
+        )
+        return await stack.enter_async_context(
+            session.client(
+                service, region_name=region, endpoint_url=self.account.endpoint or None, config=config
+            )
+        )
+
+    async def _let_go(self, old: contextlib.AsyncExitStack) -> None:
+        try:
+            await asyncio.sleep(self.bounds.page)
+        finally:
+            with contextlib.suppress(Exception):
+                await old.aclose()
+
+    def _fault(self, error: Exception) -> Fault:
+        fault = fault_of(error, self._clock())
+        if fault.kind in ("credentials", "expired"):
+            self.renew()
+        if fault.kind == "other" and not fault.code:
+            _log.warning("account %s: %s", self.account.name, fault.said)
+        return fault
