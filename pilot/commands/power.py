@@ -16,7 +16,8 @@ from pilot.errors import DeadlineError, Exit, RefusedError, UnreachableError, Us
 from pilot.verbs import VERBS, Value, Verb
 
 if TYPE_CHECKING:
-    from pilot.link.link import Link, OnProgress
+    from pilot.link.asking import OnProgress
+    from pilot.link.link import Link
     from pilot.wire import Outcome, Reply
 
 WAIT_SECONDS = 300.0
