@@ -63,6 +63,7 @@ class Inventory:
         """Told the id of every node that went."""
         self._by_cluster: dict[str, dict[str, Node]] = {}
         self._presence: dict[str, tuple[str, int]] = {}
+        self._recorded: set[str] = set()
         self._watchers: set[Watcher] = set()
         self._pending: set[str] = set()
         self._flush_handle: asyncio.TimerHandle | None = None
@@ -77,12 +78,14 @@ class Inventory:
         """Nodes appeared or changed."""
         for node in nodes:
             writer, watchers = self._presence.get(node.id, ("", 0))
-            self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers))
+            recorded = node.id in self._recorded
+            self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers, recorded=recorded))
 
     def gone(self, ids: Iterable[str]) -> None:
         """Nodes are no more."""
         for node_id in ids:
             self._presence.pop(node_id, None)
+            self._recorded.discard(node_id)
             if self._remove(node_id):
                 for told in self.on_gone:
                     told(node_id)
@@ -93,6 +96,13 @@ class Inventory:
         node = self.records.get(node_id)
         if isinstance(node, Node):
             self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers))
+
+    def recorded(self, node_id: str, recorded: bool) -> None:
+        """Whether a node's console is recorded now."""
+        (self._recorded.add if recorded else self._recorded.discard)(node_id)
+        node = self.records.get(node_id)
+        if isinstance(node, Node):
+            self._put_node(msgspec.structs.replace(node, recorded=recorded))
 
     def clusters(self, clusters: Iterable[Cluster]) -> None:
         """The clusters of the site, all of them."""

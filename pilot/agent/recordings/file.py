@@ -6,6 +6,7 @@ seal never promises what a power cut may take.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,7 @@ class RecordingFile:
         self._sealer = Sealer()
         self._texts = {OUTPUT: Text(), INPUT: Text()}
         self._time = 0.0
-        self._sealed_at = 0.0
+        self._sealed_at = -math.inf
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self.size = 0
         try:
@@ -71,7 +72,7 @@ class RecordingFile:
         return self._add(Event(self._time, code, words))
 
     def due(self, time: float) -> bool:
-        """Whether a part should be sealed now."""
+        """Whether a part should be sealed now; the beginning at once, so that there is always one."""
         return self._sealer.open >= SEAL_BYTES or (
             self._sealer.open > 0 and time >= self._sealed_at + SEAL_SECONDS
         )

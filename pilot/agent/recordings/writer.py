@@ -76,6 +76,7 @@ class RecordingWriter:
         one = _One(id, RecordingFile(path, header, limit))
         with self._condition:
             self._going[id] = one, self._clock()
+            self._condition.notify()
 
     def printed(self, id: str, data: bytes, code: str = OUTPUT) -> None:
         """This was printed (or typed) now. Never waits; nothing happens if no such recording goes on."""
@@ -132,7 +133,7 @@ class RecordingWriter:
         while True:
             with self._condition:
                 if not self._queue and not self._stopping:
-                    self._condition.wait(_PULSE)
+                    self._condition.wait(_PULSE if self._going else None)
                 item = self._queue.popleft() if self._queue else None
                 if item is None and self._stopping:
                     return
