@@ -33,11 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_verbs(parser, "power.", lambda verb: verb.label)
 
 
-def add_verbs(parser: argparse.ArgumentParser, family: str, name: Callable[[Verb], str]) -> None:
-    """A command's verbs: those whose ids begin so, by the names that are typed for them."""
+def add_verbs(
+    parser: argparse.ArgumentParser, family: str, name: Callable[[Verb], str]
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    """A command's verbs for nodes: those whose ids begin so, by the names that are typed for them."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in VERBS:
-        if not verb.id.startswith(family):
+        if verb.scope != "node" or not verb.id.startswith(family):
             continue
         description = verb.help[:1].upper() + verb.help[1:] + "."
         sub = verbs.add_parser(
@@ -46,6 +48,14 @@ def add_verbs(parser: argparse.ArgumentParser, family: str, name: Callable[[Verb
         sub.set_defaults(acts=verb)
         sub.add_argument("targets", nargs="+", metavar="NODE", help=_NODES)
         for argument in verb.args:
+            if argument.default is False:
+                sub.add_argument(
+                    f"--{argument.name}",
+                    dest=f"arg_{argument.name}",
+                    action="store_true",
+                    help=argument.help,
+                )
+                continue
             sub.add_argument(
                 f"--{argument.name}",
                 dest=f"arg_{argument.name}",
@@ -67,6 +77,7 @@ def add_verbs(parser: argparse.ArgumentParser, family: str, name: Callable[[Verb
             )
         if verb.danger >= 2:
             sub.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    return verbs
 
 
 def run(args: argparse.Namespace) -> int:

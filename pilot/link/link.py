@@ -14,11 +14,12 @@ from keys.identity import Signer
 from pilot import wire
 from pilot.client_config import Site
 from pilot.errors import IdentityError
-from pilot.link import journal, log, receipts, watching
+from pilot.link import journal, log, receipts, recordings, watching
 from pilot.link.asking import CALL_SECONDS, Asking
 from pilot.link.channel import open_channel
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, reach, say_hello
+from pilot.link.recordings import RecordingStream, open_recording
 from pilot.link.screen_stream import ScreenStream
 from pilot.link.tail import Tail
 from pilot.link.trust import KnownHosts
@@ -206,3 +207,25 @@ class Link(Asking):
                     yield page
         finally:
             channel.close()
+
+    async def recordings(self, cluster: str) -> AsyncGenerator[wire.Recordings, None]:
+        """The recordings of a cluster's consoles, newest first.
+
+        Raises:
+            UnreachableError: the connection was lost. The rest as for `call`.
+        """
+        channel = await self._open("record.list", cluster, ())
+        try:
+            async with contextlib.aclosing(recordings.pages(channel)) as pages:
+                async for page in pages:
+                    yield page
+        finally:
+            channel.close()
+
+    async def recording(self, id: str, cluster: str) -> RecordingStream:
+        """One of them, as a file; of one that goes on, what is sealed so far.
+
+        Raises:
+            as for `call`.
+        """
+        return await open_recording(await self._open("record.read", cluster, (), {"id": id}))
