@@ -93,7 +93,7 @@ async def _take(args: argparse.Namespace) -> BinaryIO:
     except BaseException:
         file.close()
         raise
-    found = checked_cell(checked, recording)
+    found = checked_cell(recording, *checked)
     if checked.differs or checked.finding is None:
         context.talk.say(f"{found.text[:1].upper()}{found.text[1:]}.", found.tone)
     file.seek(0)

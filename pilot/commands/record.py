@@ -96,7 +96,7 @@ async def _get(context: Context, path: Path | None) -> int:
         else:
             path = path or Path(file_name(recording))
             keep(file, path, version, force=args.force)
-    found = checked_cell(checked, recording)
+    found = checked_cell(recording, *checked)
     if talk.json:
         from pilot.commands.as_json import recording_json
 

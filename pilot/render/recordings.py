@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from pilot.filtering import lines
+from pilot.recording_seals import Finding
 from pilot.render.table import Cell, Column, table
 from pilot.render.times import UNKNOWN, day, local, position
 from pilot.wire import Recording, plain
-
-if TYPE_CHECKING:
-    from pilot.live.recordings import Checked
 
 COLUMNS = (
     Column("ID"),
@@ -85,11 +82,10 @@ def headline(recording: Recording) -> str:
     return f"{plain(recording.name)}, recorded {day(recording.started)} by {plain(recording.principal)}"
 
 
-def checked_cell(checked: Checked, recording: Recording) -> Cell:
-    """What its check showed, as a sentence without its beginning."""
-    finding = checked.finding
+def checked_cell(recording: Recording, finding: Finding | None, why: str) -> Cell:
+    """What holding it against the journal showed; if that was not done, why."""
     if finding is None:
-        return Cell(f"not checked: {checked.why}", "busy")
+        return Cell(f"not checked: {why}", "busy")
     if finding.trouble:
         return Cell(f"not what was recorded: {finding.words}", "bad")
     if not recording.ended:

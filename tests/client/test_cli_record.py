@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -12,6 +14,7 @@ from pilot.asciicast import Reader
 from pilot.errors import Exit
 from tests.client.recorded import DATA, ID, Recorded
 from tests.client.stand_in import StandIn, User
+from tests.support.terminal import terminal
 
 
 @pytest.fixture
@@ -96,6 +99,22 @@ async def test_for_older_players(ada: User, recorded: Recorded, tmp_path: Path) 
         reader = Reader(file)
         assert (reader.header.version, reader.header.title) == (2, "compute-0-0")
         assert [(event.time, event.code) for event in reader] == [(0.5, "o"), (1.0, "m"), (1.5, "o")]
+
+
+async def test_stock_asciinema_plays_the_form_for_older_players(
+    ada: User, recorded: Recorded, tmp_path: Path
+) -> None:
+    player = shutil.which("asciinema")
+    if player is None:
+        pytest.fail("asciinema is not installed: `make test` installs it, deploy/debian-test.txt names it")
+    path = tmp_path / "one.cast"
+    await ada.pilot("record", "get", ID, "--format", "v2", "-o", str(path))
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TERM": "xterm", "HOME": str(tmp_path)}
+    for words in (["cat", str(path)], ["play", "-s", "100", str(path)]):
+        run = ("-c", "import os, sys; os.execv(sys.argv[1], sys.argv[1:])", player, *words)
+        async with terminal(run, environment) as shown:
+            assert await shown.ends(60) == 0
+            assert "SeaBIOS\r\n\x1b[32mlogin:\x1b[m é".encode() in shown.written
 
 
 async def test_to_standard_output(ada: User, recorded: Recorded) -> None:
