@@ -134,6 +134,7 @@ class Recordings:
             await self._notary.began(one.kept, self._airboss)
         except BaseException:
             began.set_result(False)
+            self.shelf.drop(one.kept.id)
             self._end(one, "the journal does not take it")
             raise
         began.set_result(True)
@@ -203,6 +204,7 @@ class Recordings:
         """The site's clusters may have changed: one that was added anew has new owners."""
         for one in tuple(self._going.values()):
             self._hold_against(one, one.kept.tenant.cluster)
+        self.shelf.look()
 
     def node_gone(self, node_id: str) -> None:
         """A node is no more."""
@@ -223,6 +225,7 @@ class Recordings:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        self._open.clear()
 
     def _hold_against(self, one: Going, cluster: str) -> None:
         if not one.kept.tenant.is_still(self.shelf.tenant(cluster)):
@@ -284,8 +287,8 @@ class Recordings:
         if known:
             one.kept = await self._notary.ended(one.kept, one.why, self._clock(), sealed=sealed)
             self.shelf.put(one.kept)
+            self.shelf.look()
         else:
-            self.shelf.drop(one.kept.id)
             await self._notary.withdrawn(one.kept)
         del self._open[one.kept.id]
         one.over.set()

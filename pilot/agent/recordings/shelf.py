@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,7 @@ class Shelf:
         self._added = added
         self._kept: dict[str, Kept] = {}
         self._room = asyncio.Lock()
+        self._due = asyncio.Event()
 
     async def load(self) -> None:
         """Find what there is on the disk, and delete what was to be deleted before.
@@ -104,17 +106,32 @@ class Shelf:
         else:
             self.put(now)
 
+    def look(self) -> None:
+        """Clusters have changed: some may not be anybody's any more."""
+        self._due.set()
+
     async def sweep(self) -> None:
-        """Delete what was kept long enough, now and then, until cancelled."""
-        days = self.settings.keep_days
+        """Delete what was kept long enough, or is nobody's, now and then, until cancelled."""
         while True:
+            self._due.clear()
             for kept in tuple(self._kept.values()):
-                if kept.deleting or (days and 0 < kept.recording.ended < self._clock() - days * _DAY):
+                if why := self._why_not(kept):
                     try:
-                        await self._delete(kept, f"kept for {days:g} days")
+                        await self._delete(kept, why)
                     except PilotError as error:
                         _log.warning("the recording %s is not deleted: %s", kept.id, error.message)
-            await asyncio.sleep(SWEEP_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SWEEP_SECONDS):
+                    await self._due.wait()
+
+    def _why_not(self, kept: Kept) -> str:
+        """Why one is to be deleted; empty if it is not."""
+        days, about = self.settings.keep_days, kept.recording
+        if kept.deleting or not about.ended:
+            return kept.deleting
+        if not kept.tenant.is_still(self.tenant(about.cluster)):
+            return f"others have the name {about.cluster} now"
+        return f"kept for {days:g} days" if days and about.ended < self._clock() - days * _DAY else ""
 
     def _of(self, tenant: Tenant) -> list[Kept]:
         return [kept for kept in self._kept.values() if kept.tenant == tenant]
