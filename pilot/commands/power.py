@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pilot.cli import common_options
+from pilot.commands.advice import for_shell
 from pilot.commands.context import Context
 from pilot.errors import DeadlineError, Exit, RefusedError, UnreachableError, UsageError
 from pilot.verbs import VERBS, Value, Verb
@@ -168,7 +169,7 @@ class Power:
             return
         self._talk.data(outcome_table(outcomes, self._talk.out_colour))
         for hint in hints(outcomes):
-            self._talk.say(hint, "dim")
+            self._talk.say(for_shell(hint), "dim")
 
     async def _wait(self, link: Link, cluster: str, outcomes: Sequence[Outcome]) -> bool:
         """Wait until the nodes of the verb are as it leaves them; False if some are not in time."""
