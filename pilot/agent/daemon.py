@@ -164,7 +164,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     )
     if logs is not None:
         stack.push_async_callback(logs.close)
-    notary = Notary(settings.recordings_folder, journal, database)
+    notary = Notary(settings.recordings_folder, journal, database, clock)
     shelf = Shelf(settings.recordings_folder, settings.recordings, notary, clock, tenancy)
     recordings = Recordings(shelf, notary, inventory, airboss, clock)
     stack.push_async_callback(recordings.close)  # Once the hub has stopped: nothing more is printed then.

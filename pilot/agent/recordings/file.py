@@ -154,6 +154,21 @@ def recover(path: Path, seals: Sequence[Seal]) -> tuple[Finding, int]:
         return found, cut
 
 
+def has_events(path: Path) -> bool:
+    """Whether anything follows the header.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    with os.fdopen(fd, "rb") as file:
+        file.readline(_PIECE)
+        return bool(file.read(1))
+
+
 def _sync_folder(folder: Path) -> None:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -22,7 +22,7 @@ from pilot.agent.journal import Journal
 from pilot.agent.recordings import catalogue
 from pilot.agent.recordings.catalogue import Kept
 from pilot.agent.recordings.events import Event, events
-from pilot.agent.recordings.file import recover
+from pilot.agent.recordings.file import has_events, recover
 from pilot.errors import BusyError, DeadlineError, PilotError, StorageError
 from pilot.recording_seals import BEGAN, DELETED, ENDED, SEALED, Seal, ending
 
@@ -38,8 +38,10 @@ T = TypeVar("T")
 class Notary:
     """Used from the event loop."""
 
-    def __init__(self, root: Path, journal: Journal, database: Database) -> None:
+    def __init__(self, root: Path, journal: Journal, database: Database, clock: Callable[[], float]) -> None:
+        """`root` is the folder of the recordings; the clock gives seconds since the epoch."""
         self._root = root
+        self._clock = clock
         self._journal = journal
         self._database = database
         self._aside = Aside("recording", 4)
@@ -87,8 +89,9 @@ class Notary:
         await _until_it_answers(kept, partial(self._say, kept, SEALED, asdict(seal)))
         return replace(kept, recording=replace(kept.recording, size=seal.end))
 
-    async def ended(self, kept: Kept, why: str, time: float, *, sealed: bool) -> Kept:
-        """A recording has ended, with its last seal or without; the recording as it is now."""
+    async def ended(self, kept: Kept, why: str, *, sealed: bool, time: float = 0.0) -> Kept:
+        """A recording has ended, now or then, with its last seal or without; the recording as it is now."""
+        time = time or self._clock()
         if not sealed:
             kept, words = await _until_it_answers(kept, partial(self._cut, kept))
             why = f"{why}; {words}" if words else why
@@ -120,6 +123,10 @@ class Notary:
         said = await self._said(kept)
         by_verb = {event.verb: event for event in said}
         if DELETED in by_verb or BEGAN not in by_verb:
+            path = catalogue.path_of(self._root, kept.id)
+            if DELETED not in by_verb and await self.beside(partial(has_events, path)):
+                # It began for the journal before anything was recorded: an older one was put in its place.
+                return await self._written(_over(kept, "the journal does not know it", self._clock()))
             await self.beside(partial(catalogue.delete, self._root, kept.id))
             return None
         if (end := by_verb.get(ENDED)) is not None:
@@ -130,7 +137,7 @@ class Notary:
             await self.deleted(kept, f"{KILLED} before anything was sealed")
             return None
         _log.warning("the recording %s of %s was not ended: %s", kept.id, kept.recording.name, KILLED)
-        return await self.ended(kept, KILLED, said[-1].time, sealed=False)
+        return await self.ended(kept, KILLED, sealed=False, time=said[-1].time)
 
     async def _said(self, kept: Kept) -> list[Event]:
         """What the journal says of one."""

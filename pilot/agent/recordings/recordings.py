@@ -285,7 +285,7 @@ class Recordings:
                 self.shelf.put(one.kept)
                 await self._bound(one)
         if known:
-            one.kept = await self._notary.ended(one.kept, one.why, self._clock(), sealed=sealed)
+            one.kept = await self._notary.ended(one.kept, one.why, sealed=sealed)
             self.shelf.put(one.kept)
             self.shelf.look()
         else:

@@ -70,7 +70,7 @@ class Scene:
             chance=random.Random(1),
             added=self._added,
         )
-        self.notary = Notary(self.root, self.journal, self.database)
+        self.notary = Notary(self.root, self.journal, self.database, self._clock)
         self.shelf = Shelf(self.root, settings or RecordingSettings(), self.notary, self._clock, self._added)
         self.recordings = Recordings(self.shelf, self.notary, self.inventory, AIRBOSS, self._clock)
         self.recordings.consoles = self.hub

@@ -111,6 +111,24 @@ async def test_what_a_killed_airboss_left_is_ended_where_it_was_sealed(
     assert (one.id, one.finding.trouble) == (id, "longer")
 
 
+async def test_what_a_killed_airboss_left_to_an_older_journal(make: MakeScene, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    scene = await make(first)
+    await scene.on()
+    scene.node("off", "b")
+    id, empty = await scene.start(), await scene.start("b")
+    await scene.lines["a"].print(b"found nowhere else\r\n" * 10_000)
+    await until(lambda: scene.about(id).size > 65_536, 30, "a part is sealed")
+    shutil.copytree(first / "recordings", second / "recordings")
+    after = await make(second)
+    assert (await after.ended(id)).why_ended == "the journal does not know it"
+    await until(lambda: after.shelf.find(empty, "vc1") is None, 20, "nothing was in it")
+    assert (await after.audit()).unknown == (f"{id}.cast",)
+    assert b"found nowhere else" in (second / "recordings" / f"{id}.cast").read_bytes()
+
+
 async def test_what_a_killed_airboss_left_and_somebody_changed(make: MakeScene, tmp_path: Path) -> None:
     first = tmp_path / "first"
     first.mkdir()
