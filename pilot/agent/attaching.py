@@ -141,8 +141,8 @@ class Attaching:
         node = self._one(asked)
         if not node.serial:
             raise RefusedError(
-                f"{node.name} has no serial console",
-                f"The admin adds a <serial type='pty'> device to the domain {node.domain}.",
+                f"{node.name} has no serial console that libvirt opens",
+                f"The admin gives the domain {node.domain} a <serial type='pty'>: no other type can be opened.",
             )
         return node
 
