@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pilot.agent.recordings.file import SEAL_BYTES, SEAL_SECONDS, RecordingFile, recover
+from pilot.agent.recordings.file import FLOOD_BYTES, SEAL_BYTES, SEAL_SECONDS, RecordingFile, recover
 from pilot.asciicast import Header, Reader
 from pilot.recording_seals import MAX_PART, Finding, Seal, check, ending
 
@@ -163,6 +163,9 @@ def test_a_part_is_due_by_size_and_by_time(tmp_path: Path) -> None:
     file.seal(SEAL_SECONDS)
     file.printed(61, b"a" * SEAL_BYTES)
     assert file.due(61)
+    assert not file.due(61, behind=True)
+    file.printed(62, b"a" * FLOOD_BYTES)
+    assert file.due(62, behind=True)
     file.close(61)
 
 

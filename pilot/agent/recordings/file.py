@@ -18,6 +18,8 @@ SEAL_BYTES = 64 * 1024
 """After so many bytes a part is sealed."""
 SEAL_SECONDS = 60.0
 """After so many seconds a part is sealed, if there is anything in it."""
+FLOOD_BYTES = 1024 * 1024
+"""Of a guest that prints more than the disk takes at once, a part is larger: each seal waits for the disk."""
 _ROOM_FOR_END = 4096
 _PIECE = 64 * 1024
 
@@ -71,9 +73,12 @@ class RecordingFile:
         self._time = max(time, self._time)
         return self._add(Event(self._time, code, words))
 
-    def due(self, time: float) -> bool:
-        """Whether a part should be sealed now; the beginning at once, so that there is always one."""
-        return self._sealer.open >= SEAL_BYTES or (
+    def due(self, time: float, behind: bool = False) -> bool:
+        """Whether a part should be sealed now; the beginning at once, so that there is always one.
+
+        `behind`: much of what comes after it waits to be written.
+        """
+        return self._sealer.open >= (FLOOD_BYTES if behind else SEAL_BYTES) or (
             self._sealer.open > 0 and time >= self._sealed_at + SEAL_SECONDS
         )
 

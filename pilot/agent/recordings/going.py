@@ -74,6 +74,6 @@ def may_record(caller: Caller, node: Node, typed: bool) -> None:
         )
     if not node.serial:
         raise RefusedError(
-            f"{node.name} has no serial console",
-            f"The admin adds a <serial type='pty'> device to the domain {node.domain}.",
+            f"{node.name} has no serial console that libvirt opens",
+            f"The admin gives the domain {node.domain} a <serial type='pty'>: no other can be opened.",
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -89,15 +89,13 @@ class Notary:
         await _until_it_answers(kept, partial(self._say, kept, SEALED, asdict(seal)))
         return replace(kept, recording=replace(kept.recording, size=seal.end))
 
-    async def ended(self, kept: Kept, why: str, *, sealed: bool, time: float = 0.0) -> Kept:
-        """A recording has ended, now or then, with its last seal or without; the recording as it is now."""
-        time = time or self._clock()
-        if not sealed:
-            kept, words = await _until_it_answers(kept, partial(self._cut, kept))
-            why = f"{why}; {words}" if words else why
-        size = kept.recording.size
-        await _until_it_answers(kept, partial(self._say, kept, ENDED, {"why": why, "size": size}))
-        return await self._written(_over(kept, why, time))
+    async def ended(self, kept: Kept, why: str, *, sealed: bool) -> Kept:
+        """A recording has ended, with its last seal or without; the recording as it is now."""
+        time = self._clock()
+        if sealed:
+            return await self._ended(kept, why, time)
+        said = (await _until_it_answers(kept, partial(self._said, kept.after))).get(kept.id, [])
+        return await self._cut_and_ended(kept, why, time, said)
 
     async def deleted(self, kept: Kept, why: str) -> None:
         """Delete a recording.
@@ -115,12 +113,15 @@ class Notary:
         """One could not begin: whether or not the journal has taken up that it does, it is no more."""
         await _until_it_answers(kept, partial(self.deleted, kept, "it could not begin"))
 
-    async def recovered(self, kept: Kept) -> Kept | None:
-        """See to one that an earlier airboss could not end: as it is now, None if it is none."""
-        return await _until_it_answers(kept, partial(self._recover, kept))
+    async def recovered(self, unfinished: Sequence[Kept]) -> AsyncIterator[tuple[Kept, Kept | None]]:
+        """See to those that an earlier airboss could not end: each, and as it is now, None if it is none."""
+        if unfinished:
+            first = min(unfinished, key=lambda kept: kept.after)
+            said = await _until_it_answers(first, partial(self._said, first.after))
+            for kept in unfinished:
+                yield kept, await _until_it_answers(kept, partial(self._recover, kept, said.get(kept.id, [])))
 
-    async def _recover(self, kept: Kept) -> Kept | None:
-        said = await self._said(kept)
+    async def _recover(self, kept: Kept, said: list[Event]) -> Kept | None:
         by_verb = {event.verb: event for event in said}
         if DELETED in by_verb or BEGAN not in by_verb:
             path = catalogue.path_of(self._root, kept.id)
@@ -137,15 +138,26 @@ class Notary:
             await self.deleted(kept, f"{KILLED} before anything was sealed")
             return None
         _log.warning("the recording %s of %s was not ended: %s", kept.id, kept.recording.name, KILLED)
-        return await self.ended(kept, KILLED, sealed=False, time=said[-1].time)
+        return await self._cut_and_ended(kept, KILLED, said[-1].time, said)
 
-    async def _said(self, kept: Kept) -> list[Event]:
-        """What the journal says of one."""
-        return await self.beside(lambda: [e for e in events(self._database, kept.after) if e.id == kept.id])
+    async def _said(self, after: int) -> dict[str, list[Event]]:
+        """What the journal says of each behind a record."""
 
-    async def _cut(self, kept: Kept) -> tuple[Kept, str]:
+        def look() -> dict[str, list[Event]]:
+            said: dict[str, list[Event]] = {}
+            for event in events(self._database, after):
+                said.setdefault(event.id, []).append(event)
+            return said
+
+        return await self.beside(look)
+
+    async def _cut_and_ended(self, kept: Kept, why: str, time: float, said: list[Event]) -> Kept:
+        seals = [event.seal for event in said if event.verb == SEALED]
+        kept, words = await _until_it_answers(kept, partial(self._cut, kept, seals))
+        return await self._ended(kept, f"{why}; {words}" if words else why, time)
+
+    async def _cut(self, kept: Kept, seals: list[Seal]) -> tuple[Kept, str]:
         """Cut off what was not sealed, and seal the end; how that went, in words."""
-        seals = [event.seal for event in await self._said(kept) if event.verb == SEALED]
         found, cut = await self.beside(partial(recover, catalogue.path_of(self._root, kept.id), seals))
         if found.trouble:
             _log.error("the recording %s of %s: %s", kept.id, kept.recording.name, found.words)
@@ -154,6 +166,11 @@ class Notary:
         if not (seals and seals[-1].last):
             await self._say(kept, SEALED, asdict(ending(seals)))
         return kept, f"the last {cut:,} bytes were not sealed and are cut off" if cut else ""
+
+    async def _ended(self, kept: Kept, why: str, time: float) -> Kept:
+        said = {"why": why, "size": kept.recording.size}
+        await _until_it_answers(kept, partial(self._say, kept, ENDED, said))
+        return await self._written(_over(kept, why, time))
 
     async def _written(self, kept: Kept) -> Kept:
         try:

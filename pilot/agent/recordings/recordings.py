@@ -78,8 +78,7 @@ class Recordings:
             _log.error("consoles cannot be recorded: %s: %s", self.shelf.root, error.strerror)
             self._can = False
             return
-        for kept in self.shelf.unfinished:
-            self._spawn(self.shelf.recover(kept))
+        self._spawn(self.shelf.recover(self.shelf.unfinished))
         self._spawn(self.shelf.sweep())
 
     # --- what people ask ------------------------------------------------------------------------

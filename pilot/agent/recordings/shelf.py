@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pilot.agent.consoles.tenant import Tenant
@@ -98,13 +98,13 @@ class Shelf:
         async with self._room:
             return await self._make_room(tenant, 0)
 
-    async def recover(self, kept: Kept) -> None:
-        """End one that an earlier airboss could not end."""
-        now = await self._notary.recovered(kept)
-        if now is None:
-            self.drop(kept.id)
-        else:
-            self.put(now)
+    async def recover(self, unfinished: Sequence[Kept]) -> None:
+        """End those that an earlier airboss could not end."""
+        async for kept, now in self._notary.recovered(unfinished):
+            if now is None:
+                self.drop(kept.id)
+            else:
+                self.put(now)
 
     def look(self) -> None:
         """Clusters have changed: some may not be anybody's any more."""

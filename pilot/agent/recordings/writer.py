@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from pilot.agent.recordings.file import RecordingFile
+from pilot.agent.recordings.file import SEAL_BYTES, RecordingFile
 from pilot.asciicast import OUTPUT, Header
 from pilot.recording_seals import Seal
 
@@ -157,7 +157,7 @@ class RecordingWriter:
         try:
             why = work()
             time = self._clock() - begun
-            if why is None and one.file.due(time):
+            if why is None and one.file.due(time, one.waiting > SEAL_BYTES):
                 seal = one.file.seal(time)
                 self._tell(lambda: self._told.sealed(one.id, seal))
         except OSError as error:

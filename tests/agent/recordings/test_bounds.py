@@ -124,10 +124,10 @@ async def test_the_journal_has_little_of_idle_ones(scene: Scene, monkeypatch: py
     looked = 0
     due = RecordingFile.due
 
-    def counted(file: RecordingFile, time: float) -> bool:
+    def counted(file: RecordingFile, time: float, behind: bool) -> bool:
         nonlocal looked
         looked += 1
-        return due(file, time)
+        return due(file, time, behind)
 
     monkeypatch.setattr(RecordingFile, "due", counted)
     scene.node("off")
