@@ -131,7 +131,7 @@ def _nodes(known: set[str], vms: Sequence[Vm]) -> Iterator[Finding]:
             yield warn(
                 what,
                 f"no serial console to open: {_some(silent)}",
-                "Give the VM a <console type='pty'/>, the only type that libvirt opens; its kernel console=ttyS0.",
+                "Give the VM a <console type='pty'/>: libvirt opens no other; and its kernel console=ttyS0.",
             )
         blind = [vm for vm in nodes if not vm.facts.screen]
         if blind:
