@@ -72,7 +72,7 @@ def keep(recording: BinaryIO, path: Path, version: int = 3, *, force: bool = Fal
 
 def there_already(path: Path) -> UsageError:
     """Why it is not written."""
-    return UsageError(f"{path} is there already", "Name another file, or say --force.")
+    return UsageError(f"there is already a file {path}", "Name another file, or say --force.")
 
 
 def _put(beside: Path, path: Path) -> None:

@@ -71,7 +71,7 @@ async def test_one_is_got_and_held_against_the_journal(ada: User, recorded: Reco
     path.write_text("mine")
     code, _, err = await ada.pilot("record", "get", ID, "-o", str(path))
     assert (code, path.read_text()) == (Exit.USAGE, "mine")
-    assert "is there already" in err
+    assert "there is already" in err
     code, _, _ = await ada.pilot("record", "get", ID, "-o", str(path), "--force")
     assert (code, path.read_bytes()) == (Exit.OK, DATA)
     assert not list(tmp_path.glob(".pilot-*"))
