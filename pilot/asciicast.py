@@ -67,16 +67,17 @@ class _Term(msgspec.Struct, omit_defaults=True):
 
 
 class _Header3(msgspec.Struct, omit_defaults=True):
-    term: _Term
     version: int
+    """First: programs tell by it what file it is."""
+    term: _Term
     timestamp: int | None = None
     title: str | None = None
 
 
 class _Header2(msgspec.Struct, omit_defaults=True):
+    version: int
     width: _Size
     height: _Size
-    version: int
     timestamp: float | None = None
     title: str | None = None
     env: dict[str, str | None] | None = None
@@ -117,10 +118,10 @@ class Encoder:
         whole: _Header2 | _Header3
         if of.version == 3:
             term = _Term(of.columns, of.rows, of.type or None)
-            whole = _Header3(term, 3, of.timestamp, of.title or None)
+            whole = _Header3(3, term, of.timestamp, of.title or None)
         else:
             env: dict[str, str | None] | None = {"TERM": of.type} if of.type else None
-            whole = _Header2(of.columns, of.rows, 2, of.timestamp, of.title or None, env)
+            whole = _Header2(2, of.columns, of.rows, of.timestamp, of.title or None, env)
         return msgspec.json.encode(whole) + b"\n"
 
     def event(self, event: Event) -> bytes:

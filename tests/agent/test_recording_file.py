@@ -39,6 +39,7 @@ def test_it_is_a_recording_that_only_its_user_reads(tmp_path: Path) -> None:
     path = tmp_path / "a.cast"
     seals = recorded(path)
     assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes().startswith(b'{"version":3,'), "so programs tell what file it is"
     with path.open("rb") as file:
         events = list(Reader(file))
     assert [event.code for event in events] == ["o", "o", "o", "x"]
