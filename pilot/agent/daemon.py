@@ -128,13 +128,14 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     stack.callback(registry.close)
     await registry.start()
 
+    usage = Usage(settings.usage.every, clock)
     provider = LibvirtProvider(
         [HostAddress(host.name, host.uri) for host in settings.host],
         clock=clock,
         settings=Intervals(usage=settings.usage.every),
+        wanted=lambda: usage.watched,
     )
     inventory = Inventory()
-    usage = Usage(settings.usage.every, clock)
 
     def added(cluster: str) -> float:
         entry = registry.snapshot.clusters.get(cluster)
