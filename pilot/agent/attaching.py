@@ -23,7 +23,7 @@ from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of
 from pilot.agent.settings import ConsoleSettings
 from pilot.agent.shares import Shares
-from pilot.agent.targets import one_node
+from pilot.agent.targets import needs_console, one_node
 from pilot.errors import PilotError, RefusedError
 from pilot.records import Node, Role, role_covers
 from pilot.wire import Outcome, plain
@@ -142,11 +142,7 @@ class Attaching:
 
     def _node(self, asked: Asked) -> Node:
         node = self._one(asked)
-        if not node.serial:
-            raise RefusedError(
-                f"{node.name} has no serial console that libvirt opens",
-                f"The admin gives the domain {node.domain} a <serial type='pty'>: no other can be opened.",
-            )
+        needs_console(node)
         return node
 
     def _role(self, caller: Caller, asked: Asked) -> Role:

@@ -134,7 +134,7 @@ async def test_over_a_boot_a_kill_and_to_new_owners(site: Site) -> None:
     await until(ended, 60, "it is ended after all", every=0.1)
     about, events = await fetched(ada, second)
     assert about.why_ended.startswith("airboss was ended in the middle; the last ")
-    assert "\r\n8000\r\n" in printed(events)
+    assert "\r\n2000\r\n" in printed(events)
     assert printed(events, "i").startswith("seq 9000;")
     assert "not sealed" not in printed(events)
     assert not await is_recorded(ada)

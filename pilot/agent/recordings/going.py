@@ -9,6 +9,7 @@ from pilot.agent.caller import Caller
 from pilot.agent.consoles.console import Recorder
 from pilot.agent.recordings.catalogue import Kept
 from pilot.agent.recordings.writer import RecordingWriter
+from pilot.agent.targets import needs_console
 from pilot.asciicast import INPUT, MARKER, OUTPUT
 from pilot.errors import RefusedError
 from pilot.recording_seals import Seal
@@ -72,8 +73,4 @@ def may_record(caller: Caller, node: Node, typed: bool) -> None:
             f"to record what is typed at {node.name} needs the role owner, yours is {role}",
             "Record what is printed only: without `input`.",
         )
-    if not node.serial:
-        raise RefusedError(
-            f"{node.name} has no serial console that libvirt opens",
-            f"The admin gives the domain {node.domain} a <serial type='pty'>: no other can be opened.",
-        )
+    needs_console(node)

@@ -11,6 +11,7 @@ from pilot import wire
 from pilot.agent.recordings import recordings as recordings_module
 from pilot.errors import DeadlineError, RefusedError, StorageError
 from pilot.recording_seals import BEGAN
+from tests.agent.consoles.lines import node
 from tests.agent.recordings.scene import (
     OPERATOR,
     VIEWER,
@@ -116,6 +117,12 @@ async def test_one_whose_asker_goes_is_begun_all_the_same(scene: Scene) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: scene.node("off").recorded, 20, "it goes on")
+
+
+async def test_a_node_without_a_serial_console(scene: Scene) -> None:
+    scene.inventory.nodes([node("off", serial=False)])
+    with pytest.raises(RefusedError, match="compute-a has no serial console"):
+        await scene.act("start")
 
 
 async def test_a_site_that_does_not_want_it(make: MakeScene) -> None:
