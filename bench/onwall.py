@@ -47,7 +47,7 @@ class OnWall:
             if time.monotonic() - looked > 1.0:
                 looked = time.monotonic()
                 self.wall.look(self._nodes)
-            for tile in self.wall.tiles.values():
+            for tile in [*self.wall.tiles.values()]:
                 if tile.stale:
                     tile.draw(self._fonts, VIEW)
                     await asyncio.sleep(0)
@@ -70,6 +70,7 @@ async def main(key: Path, known_hosts: Path, port: int, cluster: str) -> None:
     reply = await link.call("node.list", cluster)
     shown = OnWall(link, [record for record in reply.records if isinstance(record, Node)])
     drawing = asyncio.create_task(shown.drawing())
+    drawing.add_done_callback(lambda done: done.cancelled() or sys.exit(f"{done.exception()!r}"))
     await shown.seen_since(0.0)
     print(len(reply.records), flush=True)
     while await asyncio.to_thread(sys.stdin.readline):

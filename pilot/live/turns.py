@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 TURN_SECONDS = 8.0
 """For how long one is followed before another has its place. Each turn is a few records in the journal."""
-FIRST_SECONDS = 1.0
+FIRST_SECONDS = 1.5
 """The same while others were not seen at all: as soon as it was seen, or after so long without a picture."""
 PATIENCE_SECONDS = 5.0
 """After so long without an answer another has the place all the same."""
