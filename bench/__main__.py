@@ -26,6 +26,8 @@ PARTS = {
     "demo": "the demo's second start",
     "engine": "the terminal engine of console tabs",
     "screen": "a key at a VM's screen (VNC) in the app",
+    "panic": "a kernel's panic as text, from a cold process",
+    "thumbnails": "the screens of 100 real VMs looked at, and other verbs meanwhile",
     "text_decode": "text read from the pixels of a screen",
     "vnc_decode": "whole screens taken from a VNC server",
     "rows": "the table of nodes: filled, sorted, filtered, and keys while rows change",

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import shutil
 import sys
 import time
-from pathlib import Path
 
 from bench.result import Row, at_most_times, median
-from bench.sshd import sshd
+from bench.sshd import sshd, virsh
 from bench.workshop import Workshop, console_script, node_plans, run
-from pilot.demo.hypervisor import PrivateHost
 
 NODES = 5
 ROUNDS = 11
@@ -31,7 +27,7 @@ async def measure(workshop: Workshop) -> list[Row]:
         commands: dict[str, tuple[list[str], dict[str, str]]] = {
             "pilot": ([*console_script("pilot"), "nodes", "--json"], ours),
             "asyncssh": ([sys.executable, "-c", "import asyncssh"], ours),
-            "virsh": (_virsh(folder, options, address, host), dict(os.environ)),
+            "virsh": (virsh(folder, options, address, host.socket, "list", "--all"), dict(os.environ)),
         }
         times: dict[str, list[float]] = {name: [] for name in commands}
         for number in range(ROUNDS + 1):
@@ -74,14 +70,3 @@ from pilot.cli import main
 main(["nodes", "--json"])
 print("textual:", "yes" if "textual" in sys.modules else "no")
 """
-
-
-def _virsh(folder: Path, options: list[str], address: str, host: PrivateHost) -> list[str]:
-    """virsh over SSH, with an ssh that reads our configuration and leaves the user's alone."""
-    ssh = folder / "ssh"
-    ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {shlex.join(options)} "$@"\n')
-    ssh.chmod(0o755)
-    uri = (
-        f"qemu+ssh://{address}/session?socket={host.socket}&command={ssh}&keyfile={folder / 'user'}&no_tty=1"
-    )
-    return ["virsh", "-c", uri, "list", "--all"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import shlex
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -63,3 +64,12 @@ async def sshd(folder: Path) -> AsyncIterator[tuple[list[str], str]]:
         await asyncio.wait_for(process.wait(), 10)
         if made:
             _PRIVILEGE_SEPARATION.rmdir()
+
+
+def virsh(folder: Path, options: list[str], address: str, socket: Path, *words: str) -> list[str]:
+    """virsh over SSH to a libvirtd's socket, with an ssh that reads our configuration and nobody else's."""
+    ssh = folder / "ssh"
+    ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {shlex.join(options)} "$@"\n')
+    ssh.chmod(0o755)
+    uri = f"qemu+ssh://{address}/session?socket={socket}&command={ssh}&keyfile={folder / 'user'}&no_tty=1"
+    return ["virsh", "-c", uri, *words]

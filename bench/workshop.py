@@ -26,7 +26,7 @@ from tests.support.airboss import Airboss, Person
 
 ROOT = Path(__file__).parents[1]
 CLUSTER = "vc1"
-COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 120.0
 
 Notes = list[str]
 

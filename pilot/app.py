@@ -36,6 +36,7 @@ from pilot.widgets.terminal_answers import TerminalAnswered
 if TYPE_CHECKING:
     from pilot.screens.broadcasts import Broadcasts
     from pilot.screens.consoles import Consoles
+    from pilot.screens.recording_tabs import RecordingTabs
     from pilot.screens.screens import Screens
     from pilot.screens.wall import WallScreen
 
@@ -79,6 +80,7 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
         self._consoles: Consoles | None = None
         self._broadcasts: Broadcasts | None = None
         self._screens: Screens | None = None
+        self._recordings: RecordingTabs | None = None
         self._wall: WallScreen | None = None
         self._explained: PilotError | None = None
 
@@ -183,6 +185,10 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
                 screen.use_filter(command.words)
         elif command.name == "wall":
             self.post_message(acting.WallWanted())
+        elif command.name == "recordings" or (command.name == "play" and not word):
+            self.post_message(acting.RecordingsWanted())
+        elif command.name == "play":
+            self.post_message(acting.RecordingWanted(word))
 
     def _look_at(self, cluster: str) -> None:
         known = self.cockpit.desk.live.clusters()
@@ -282,6 +288,21 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
             self._wall.show_only(event.only, event.filter_text)
         self.switch_mode(wall.MODE)
 
+    def on_recordings_wanted(self, _event: acting.RecordingsWanted) -> None:
+        """Show the list of recordings, in its own tab."""
+        self._all_recordings().show_list()
+
+    def on_recording_wanted(self, event: acting.RecordingWanted) -> None:
+        """Play a recording, in its own tab."""
+        self._all_recordings().play(event.wanted)
+
+    def _all_recordings(self) -> RecordingTabs:
+        if self._recordings is None:
+            from pilot.screens.recording_tabs import RecordingTabs  # the terminal engine comes with it
+
+            self._recordings = RecordingTabs(self, self.cockpit)
+        return self._recordings
+
     def on_terminal_answered(self, event: TerminalAnswered) -> None:
         """What the terminal says of itself."""
         self.graphics.answered(event.text)
@@ -294,6 +315,8 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
             self._consoles.close(event.mode)
         if self._broadcasts is not None:
             self._broadcasts.close(event.mode)
+        if self._recordings is not None:
+            self._recordings.close(event.mode)
         if self._wall is not None and event.mode == self._wall.MODE:
             self._wall = None
             self.cockpit.close_tab(event.mode)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -67,16 +67,17 @@ class _Term(msgspec.Struct, omit_defaults=True):
 
 
 class _Header3(msgspec.Struct, omit_defaults=True):
-    term: _Term
     version: int
+    """First: programs tell by it what file it is."""
+    term: _Term
     timestamp: int | None = None
     title: str | None = None
 
 
 class _Header2(msgspec.Struct, omit_defaults=True):
+    version: int
     width: _Size
     height: _Size
-    version: int
     timestamp: float | None = None
     title: str | None = None
     env: dict[str, str | None] | None = None
@@ -117,10 +118,10 @@ class Encoder:
         whole: _Header2 | _Header3
         if of.version == 3:
             term = _Term(of.columns, of.rows, of.type or None)
-            whole = _Header3(term, 3, of.timestamp, of.title or None)
+            whole = _Header3(3, term, of.timestamp, of.title or None)
         else:
             env: dict[str, str | None] | None = {"TERM": of.type} if of.type else None
-            whole = _Header2(of.columns, of.rows, 2, of.timestamp, of.title or None, env)
+            whole = _Header2(2, of.columns, of.rows, of.timestamp, of.title or None, env)
         return msgspec.json.encode(whole) + b"\n"
 
     def event(self, event: Event) -> bytes:
@@ -130,6 +131,16 @@ class Encoder:
         self._last = now
         line = [round((now - since) / 10**_DIGITS, _DIGITS), event.code, event.data]
         return msgspec.json.encode(line) + b"\n"
+
+
+class Mark(NamedTuple):
+    """A place between two events of a file, for the reader of that file to go on from."""
+
+    offset: int
+    """In bytes."""
+    line: int
+    time: float
+    """The last event's."""
 
 
 class Reader:
@@ -148,6 +159,8 @@ class Reader:
         self._file = file
         self._may_grow = may_grow
         self._number = 0
+        self._offset = 0
+        self._time = 0.0
         self.cut = False
         """The last line is not whole."""
         line = self._line()
@@ -157,6 +170,17 @@ class Reader:
         except (ValueError, RecursionError, msgspec.MsgspecError) as error:
             raise self._bad(f"is not the header of an asciicast v2 or v3: {_short(error)}") from None
 
+    @property
+    def mark(self) -> Mark:
+        """Where it is: what was given by an iterator so far is before it."""
+        return Mark(self._offset, self._number, self._time)
+
+    def go_to(self, mark: Mark) -> None:
+        """Go on from there, with the same iterator or another."""
+        self._file.seek(mark.offset)
+        self._offset, self._number, self._time = mark
+        self.cut = False
+
     def __iter__(self) -> Iterator[Event]:
         """Events in their order. Those of kinds that are not known are left out, as the format asks.
 
@@ -165,7 +189,6 @@ class Reader:
         """
         decoder = msgspec.json.Decoder(tuple[float, str, str])
         relative = self.header.version == 3
-        time = 0.0
         while (line := self._line()) is not None:
             if not line.strip() or (relative and line.startswith(b"#")):
                 continue
@@ -175,22 +198,23 @@ class Reader:
                 if self.cut:
                     return
                 raise self._bad(f"is no event: {_short(error)}") from None
-            if when < 0 or (not relative and when < time):
+            if when < 0 or (not relative and when < self._time):
                 raise self._bad("goes back in time")
-            time = time + when if relative else when
-            if not time <= LONGEST:
+            self._time = self._time + when if relative else when
+            if not self._time <= LONGEST:
                 raise self._bad("is more than ten years after the beginning")
             if code in (OUTPUT, INPUT, MARKER, EXIT):
-                yield Event(time, code, data)
+                yield Event(self._time, code, data)
             elif code == RESIZE:
                 if read_size(data) is None:
                     raise self._bad("is no size such as 80x24")
-                yield Event(time, code, data)
+                yield Event(self._time, code, data)
 
     def _line(self) -> bytes | None:
         """The next; None at the end."""
         self._number += 1
         line = self._file.readline(MAX_LINE + 1)
+        self._offset += len(line)
         if len(line) > MAX_LINE:
             raise self._bad(f"is longer than {MAX_LINE:,} bytes")
         self.cut = self._may_grow and bool(line) and not line.endswith(b"\n")

@@ -28,6 +28,7 @@ COMMANDS = (
     Command("send", "send", "send nodes a serial break, magic SysRq, an NMI, Ctrl+Alt+Del or keys"),
     Command("console", "console", "a node's serial console in this terminal (Ctrl+] leaves)"),
     Command("log", "log", "what a node's serial console printed, and when; also of a node that is off"),
+    Command("record", "record", "record consoles, list and get what was recorded"),
     Command("play", "play", "play a recording of a console in this terminal"),
     Command("screen", "screen", "one look at a node's screen: its text, or a picture of it"),
     Command("wall", "wall", "the screens of all your nodes side by side, as text"),

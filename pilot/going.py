@@ -28,7 +28,9 @@ COMMANDS: dict[str, str] = {
     "cluster": "show one cluster's nodes; without a name, all of yours",
     "filter": "use, save or forget a saved filter",
     "help": "the keys that work here",
+    "play": "play a recording: its id, or a node's newest",
     "quit": "leave pilot",
+    "recordings": "the recordings of consoles",
     "site": "go to another site",
     "wall": "the screens of all nodes side by side",
     "theme": "dark, light, terminal or terminal-light",
@@ -159,7 +161,7 @@ def complete(line: str, known: Known) -> list[str]:
         fixed = [*AREAS, *COMMANDS, *verbs]
         names = [*sorted(fixed), *("@" + name for name in known.clusters if last.startswith("@"))]
         names = [*names, *_names(last, known.nodes)] if last else names
-    elif before[0].lower() == "broadcast":
+    elif before[0].lower() in ("broadcast", "play"):
         names = _names(last, [node for node in known.nodes if node.name not in before])
     elif (head := _ALIASES.get(before[0].lower(), before[0].lower())) in COMMANDS:
         names = {

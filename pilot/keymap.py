@@ -60,10 +60,20 @@ def release_key(keys: Mapping[str, str], usual: str) -> str:
 def _console() -> tuple[tuple[type[DOMNode], ...], ...]:
     from pilot.screens.broadcast import BroadcastScreen  # with it come terminals, which not every start needs
     from pilot.screens.console import ConsoleScreen
+    from pilot.screens.player_pane import PlayerPane
+    from pilot.screens.player_tab import PlayerScreen
+    from pilot.screens.recordings import RecordingsScreen, RecordingTable
     from pilot.screens.screen_keys import ScreenKeys
     from pilot.widgets.wall import Wall
 
-    return ((ConsoleScreen,), (BroadcastScreen,), (ScreenKeys,), (NodesScreen, Wall))
+    return (
+        (ConsoleScreen,),
+        (BroadcastScreen,),
+        (ScreenKeys,),
+        (NodesScreen, Wall),
+        (RecordingsScreen, RecordingTable),
+        (PlayerScreen, PlayerPane),
+    )
 
 
 def _bindings(classes: Iterable[type[Any]]) -> dict[str, set[str]]:

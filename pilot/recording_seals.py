@@ -11,6 +11,9 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
+BEGAN, SEALED, ENDED, DELETED = "record.began", "record.sealed", "record.ended", "record.deleted"
+"""The journal's events of a recording, whose `id` is in their result. A recording that was deleted is not
+missing."""
 MAX_PART = 16 * 1024 * 1024
 """Bytes of a sealed part; a seal over more is not believed."""
 _BLOCK = 64 * 1024
@@ -74,15 +77,23 @@ class Sealer:
         return Seal(self._number, self._end, self._chain.hex(), last)
 
 
+def ending(seals: Sequence[Seal]) -> Seal:
+    """The last seal of a recording that could not be ended in order: there is nothing behind the others."""
+    before = seals[-1] if seals else Seal(0, 0, bytes(32).hex())
+    digest = _link(bytes.fromhex(before.digest), before.end, hashlib.sha256().digest(), True)
+    return Seal(before.number + 1, before.end, digest.hex(), True)
+
+
 def check(file: BinaryIO | None, seals: Sequence[Seal]) -> Finding:
     """Hold a file against its seals, in memory that does not depend on its size.
 
     Args:
         file: at its beginning; None if there is none.
-        seals: all, in the journal's order.
+        seals: all, in the journal's order. One that is there twice, since the disk answered late, is one.
     """
     if file is None:
         return Finding("missing", 0, words="the file is missing")
+    seals = [seal for at, seal in enumerate(seals) if not at or seal != seals[at - 1]]
     chain, at = bytes(32), 0
     for number, seal in enumerate(seals, 1):
         sound = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from pilot.terminal_sequences import EMULATED, judge
+from pilot.terminal_sequences import EMULATED, NO_WRAP, RESET, judge
 
 _UNSAFE_CONTROLS = bytes({*range(0x20), 0x7F} - {*range(0x07, 0x10), 0x1B})
 """All but BEL, BS, HT, LF, VT, FF, CR, SO, SI; escape sequences are looked after by name."""
@@ -76,6 +76,8 @@ class TerminalFilter:
         self._string: _String | None = None
         self._touched: set[str] = set()
         self._modes: set[int] = set()
+        self._reset = False
+        """The last that was taken was a full reset."""
 
     def feed(self, data: bytes) -> bytes:
         """Take what the guest printed, give what may be printed."""
@@ -94,6 +96,7 @@ class TerminalFilter:
             run = _RUN.match(data, position)
             if run is not None:
                 position = run.end()
+                self._reset = False
                 if position == len(data) and (
                     begun := _UTF8_BEGUN.search(data, max(run.start(), position - 3))
                 ):
@@ -107,6 +110,7 @@ class TerminalFilter:
             if end is None:
                 self._pending = data[position:]
                 break
+            self._reset = data[position:end] == RESET
             position = end
         return bytes(out)
 
@@ -200,6 +204,8 @@ class TerminalFilter:
             return None
         if not _FINAL.match(data, end):
             return end
+        if self._reset and data[start - 2 : end + 1] == NO_WRAP:
+            return end + 1
         verdict = judge(body[0], data[end])
         if self._emulated and data[start : end + 1] in EMULATED:
             out += data[start - 2 : end + 1]

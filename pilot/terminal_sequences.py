@@ -25,6 +25,13 @@ EMULATED = frozenset({b"5n", b">c", b">0c", b"20h", b"20l"})
 """What a terminal of the project's own may have besides: it can say that it is well and what it is, and Enter
 may be made to send CR LF (LNM), which is put back with all else when the console is closed."""
 
+RESET = b"\x1bc"
+NO_WRAP = b"\x1b[?7l"
+"""Autowrap off: what SeaBIOS begins its serial console with, directly after `RESET`, and again where it
+hands over to the kernel. Nobody takes it back, so a real terminal shows the first 79 characters and the last
+of each of the kernel's lines. SeaBIOS itself ends its lines, and shows the same with and without: together
+with the reset it counts as the reset alone. Who turns it off at another moment gets what they ask for."""
+
 
 class Verdict(NamedTuple):
     """What is to be done with a control sequence."""

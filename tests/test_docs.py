@@ -196,7 +196,10 @@ def _key_table() -> str:
                     keys, _ = found.setdefault(binding.id, ([], binding.description))
                     if (written := _written(binding.key)) not in keys:
                         keys.append(written)
-    rooms = ("app", "table", "nodes", "journal", "activity", "console", "broadcast", "screen", "wall")
+    rooms = (
+        *("app", "table", "nodes", "journal", "activity", "console", "broadcast", "screen", "wall"),
+        *("recordings", "player"),
+    )
     lines = ["| name | keys | what it does |", "| --- | --- | --- |"]
     for name in sorted(found, key=lambda name: rooms.index(name.split(".")[0])):
         keys, words = found[name]

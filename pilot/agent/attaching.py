@@ -23,10 +23,10 @@ from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of
 from pilot.agent.settings import ConsoleSettings
 from pilot.agent.shares import Shares
-from pilot.agent.targets import one_node
+from pilot.agent.targets import needs_console, one_node
 from pilot.errors import PilotError, RefusedError
 from pilot.records import Node, Role, role_covers
-from pilot.wire import Outcome
+from pilot.wire import Outcome, plain
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Attaching:
         Raises:
             UsageError: not exactly one node.
             RefusedError: it is not the signer's, has no serial console, or the role does not reach.
-            BusyError: too many are attached.
+            BusyError: too many are attached, or this signer opens too many.
             StorageError: the journal cannot be written.
         """
         node = self._node(asked)
@@ -81,6 +81,9 @@ class Attaching:
             except PilotError as error:
                 failed = Outcome(node.name, "failed", node=node.id, state=node.state, fault=fault_of(error))
                 await self._ledger.settle(entry, [failed])
+                raise
+            except BaseException:
+                await self._ledger.settle_late(entry, _given_up(node))
                 raise
             begun = loop.time()
             timeout = Timeout(viewer, self._limits, caller.role(asked.cluster) or "viewer")
@@ -139,11 +142,7 @@ class Attaching:
 
     def _node(self, asked: Asked) -> Node:
         node = self._one(asked)
-        if not node.serial:
-            raise RefusedError(
-                f"{node.name} has no serial console",
-                f"The admin adds a <serial type='pty'> device to the domain {node.domain}.",
-            )
+        needs_console(node)
         return node
 
     def _role(self, caller: Caller, asked: Asked) -> Role:
@@ -184,6 +183,12 @@ async def _patience(viewer: Viewer) -> AsyncIterator[None]:
     except TimeoutError:
         if not patience.expired():
             raise
+
+
+async def _given_up(node: Node) -> list[Outcome]:
+    """What comes of a console that was neither opened nor refused."""
+    error = PilotError(f"opening the console of {plain(node.name)} was given up", "Ask again.")
+    return [Outcome(node.name, "failed", node=node.id, state=node.state, fault=fault_of(error))]
 
 
 def _back(asked: Asked) -> int | None:

@@ -30,6 +30,10 @@ from pilot.agent.journal import Journal
 from pilot.agent.journal_stream import JournalStreams
 from pilot.agent.ledger import Ledger
 from pilot.agent.power import Power
+from pilot.agent.recordings.notary import Notary
+from pilot.agent.recordings.recordings import Recordings
+from pilot.agent.recordings.shelf import Shelf
+from pilot.agent.recordings.streams import RecordingStreams
 from pilot.agent.recovery import STARTED, Recovery
 from pilot.agent.registry import Registry
 from pilot.agent.screens.screens import Screens
@@ -124,13 +128,14 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     stack.callback(registry.close)
     await registry.start()
 
+    usage = Usage(settings.usage.every, clock)
     provider = LibvirtProvider(
         [HostAddress(host.name, host.uri) for host in settings.host],
         clock=clock,
         settings=Intervals(usage=settings.usage.every),
+        wanted=lambda: usage.watched,
     )
     inventory = Inventory()
-    usage = Usage(settings.usage.every, clock)
 
     def added(cluster: str) -> float:
         entry = registry.snapshot.clusters.get(cluster)
@@ -160,25 +165,33 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     )
     if logs is not None:
         stack.push_async_callback(logs.close)
+    notary = Notary(settings.recordings_folder, journal, database, clock)
+    shelf = Shelf(settings.recordings_folder, settings.recordings, notary, clock, tenancy)
+    recordings = Recordings(shelf, notary, inventory, airboss, clock)
+    stack.push_async_callback(recordings.close)  # Once the hub has stopped: nothing more is printed then.
     hub = ConsoleHub(provider_or_refuse, clock, name_of, inventory.presence, logs=logs, added=tenancy)
     stack.push_async_callback(hub.stop)
+    recordings.consoles = hub
     recovery = Recovery(database, provider, journal, clock)
     stack.push_async_callback(recovery.stop)
-    inventory.on_node += [hub.node_changed, recovery.node_changed]
-    inventory.on_gone += [hub.node_gone, usage.gone]
+    # Before the hub, whose consoles may be others' then.
+    inventory.on_node += [recordings.node_changed, hub.node_changed, recovery.node_changed]
+    inventory.on_gone += [recordings.node_gone, hub.node_gone, usage.gone]
     shares = Shares(settings.limits)
     screens = Screens(inventory, provider_or_refuse, ledger, shares)
     inventory.on_node.append(screens.node_changed)
     inventory.on_gone.append(screens.node_gone)
+    sending = Sending(hub.type_at, (hub.tell, screens.tell))
     service = Service(
         site=settings.site.name,
         airboss=airboss,
         inventory=inventory,
         consoles=Attaching(inventory, hub, ledger, shares, settings.consoles),
         logs=ConsoleLogStreams(inventory, hub, shares),
+        recordings=RecordingStreams(shelf, shares),
         screens=screens,
         shares=shares,
-        power=Power(inventory, provider_of, ledger, Sending(hub.type_at, (hub.tell, screens.tell))),
+        power=Power(inventory, provider_of, ledger, sending, recordings),
         ledger=ledger,
         journals=JournalStreams(database, journal, added),
         usage=usage,
@@ -188,6 +201,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
 
     def entitlements_changed(*_: object) -> None:
         inventory.clusters(_records(registry))
+        recordings.clusters_changed()
         hub.clusters_changed()
         doors.recheck()
         service.recheck()
@@ -195,6 +209,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     registry.subscribe(entitlements_changed)
     entitlements_changed()
     await recovery.load()
+    await recordings.load()
     await journal.event(actor="airboss", auth="airboss", verb=STARTED, result={"version": __version__})
     await provider.start(_Sink(inventory, hub, usage))
     stack.push_async_callback(provider.stop)

@@ -64,6 +64,7 @@ class Inventory:
         """Told the id of every node that went."""
         self._by_cluster: dict[str, dict[str, Node]] = {}
         self._presence: dict[str, tuple[str, int]] = {}
+        self._recorded: set[str] = set()
         self._watchers: set[Watcher] = set()
         self._pending: set[str] = set()
         self._flush_handle: asyncio.TimerHandle | None = None
@@ -78,7 +79,8 @@ class Inventory:
         """Nodes appeared or changed."""
         for node in nodes:
             writer, watchers = self._presence.get(node.id, ("", 0))
-            self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers))
+            recorded = node.id in self._recorded
+            self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers, recorded=recorded))
 
     def extras(self, records: Iterable[Extra]) -> None:
         """Other things appeared or changed."""
@@ -89,6 +91,7 @@ class Inventory:
         """Nodes or other things are no more."""
         for record_id in ids:
             self._presence.pop(record_id, None)
+            self._recorded.discard(record_id)
             if isinstance(self._remove(record_id), Node):
                 for told in self.on_gone:
                     told(record_id)
@@ -99,6 +102,13 @@ class Inventory:
         node = self.records.get(node_id)
         if isinstance(node, Node):
             self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers))
+
+    def recorded(self, node_id: str, recorded: bool) -> None:
+        """Whether a node's console is recorded now."""
+        (self._recorded.add if recorded else self._recorded.discard)(node_id)
+        node = self.records.get(node_id)
+        if isinstance(node, Node):
+            self._put_node(msgspec.structs.replace(node, recorded=recorded))
 
     def clusters(self, clusters: Iterable[Cluster]) -> None:
         """The clusters of the site, all of them."""

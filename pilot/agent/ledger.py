@@ -15,25 +15,50 @@ from pilot.agent.caller import Caller
 from pilot.agent.gate import Asked
 from pilot.agent.journal import Journal
 from pilot.agent.rate import Rate
-from pilot.errors import PilotError
+from pilot.errors import BusyError, PilotError
 from pilot.wire import Outcome
 
 _log = logging.getLogger(__name__)
+
+OPENINGS, OPENINGS_PER_SECOND = 500, 6.0
+"""Consoles and screens that a signer may open at once, and for ever. Each leaves three records, and costs
+nothing else: without a bound anybody who may look at one node could fill the journal's disk. A wall that
+shows its screens in turns opens 5 a second."""
 
 
 class Ledger:
     """Writes what was asked and what came of it, and signs receipts with the host key."""
 
-    def __init__(self, journal: Journal, host_key: asyncssh.SSHKey, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        host_key: asyncssh.SSHKey,
+        clock: Callable[[], float],
+        openings: Rate | None = None,
+    ) -> None:
+        """`openings`: how often one signer may open consoles and screens."""
         self._journal = journal
         self._host_key = host_key
         self._airboss = sshsig.fingerprint(host_key.public_data)
         self._clock = clock
         self._refusals = Rate(burst=30, per_second=0.2)
+        self._openings = openings or Rate(burst=OPENINGS, per_second=OPENINGS_PER_SECOND)
         self._late: set[asyncio.Task[None]] = set()
 
     async def intend(self, caller: Caller, asked: Asked, node_ids: Iterable[str]) -> tuple[int, Asked]:
-        """Make durable what is about to be done, and for whom."""
+        """Make durable what is about to be done, and for whom.
+
+        Whoever is cancelled in here leaves an outcome all the same; see `Journal.intent`.
+
+        Raises:
+            BusyError: the signer opens consoles and screens faster than the journal is to grow.
+            PilotError: as for `Journal.intent`.
+        """
+        if asked.verb.stream and not self._openings.allows(caller.holder):
+            raise BusyError(
+                f"your key opens consoles and screens faster than {OPENINGS_PER_SECOND:g} a second",
+                "Each is written in the journal. Keep them open, or ask again in a second.",
+            )
         intent = await self._journal.intent(
             actor=caller.principal,
             fingerprint=caller.fingerprint,

@@ -21,6 +21,7 @@ from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of, unknown_node
 from pilot.agent.policy import View, usable_verbs
 from pilot.agent.power import Power, Tell
+from pilot.agent.recordings.streams import RecordingStreams
 from pilot.agent.screens.screens import Screens
 from pilot.agent.shares import Shares
 from pilot.agent.usage import Usage
@@ -62,6 +63,7 @@ class Service:
         consoles: Attaching,
         screens: Screens,
         logs: ConsoleLogStreams,
+        recordings: RecordingStreams,
         shares: Shares,
         power: Power,
         ledger: Ledger,
@@ -75,6 +77,7 @@ class Service:
         self.consoles = consoles
         self._screens = screens
         self._logs = logs
+        self._recordings = recordings
         self._shares = shares
         self._power = power
         self._ledger = ledger
@@ -131,6 +134,10 @@ class Service:
             await self._tail(caller, asked, outlet)
         elif asked.verb.id == "console.log":
             await self._logs.stream(caller, asked, outlet)
+        elif asked.verb.id == "record.list":
+            await self._recordings.list(caller, asked, outlet)
+        elif asked.verb.id == "record.read":
+            await self._recordings.read(caller, asked, outlet)
         elif asked.verb.id == "journal.read":
             await self._journal(caller, asked, outlet)
         else:

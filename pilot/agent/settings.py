@@ -184,6 +184,20 @@ class ConsoleLogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Of how many such nodes at most."""
 
 
+class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[recordings]: of serial consoles, on the disk."""
+
+    enabled: bool = True
+    size: Annotated[int, Meta(ge=64 * 1024, le=1024**3)] = 64 * 1024**2
+    """Bytes of one; it ends there."""
+    cluster_size: Annotated[int, Meta(ge=1024**2, le=1024**5)] = 1024**3
+    """Bytes of all those of a cluster: the oldest that have ended make room."""
+    cluster_count: Annotated[int, Meta(ge=1, le=100_000)] = 500
+    """How many a cluster has at most, likewise."""
+    keep_days: Annotated[float, Meta(ge=0, le=3650)] = 0.0
+    """How long one is kept that has ended; 0 for as long as there is room."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Paths in it are relative to the folder it is in."""
 
@@ -196,6 +210,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     usage: UsageSettings = UsageSettings()
     consoles: ConsoleSettings = ConsoleSettings()
     console_log: ConsoleLogSettings = ConsoleLogSettings()
+    recordings: RecordingSettings = RecordingSettings()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -223,6 +238,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def console_logs(self) -> Path:
         """Folder of what consoles printed."""
         return self.state / "consoles"
+
+    @property
+    def recordings_folder(self) -> Path:
+        """Folder of recordings."""
+        return self.state / "recordings"
 
     @property
     def database_url(self) -> str:

@@ -1,11 +1,11 @@
-"""The node that a stream is of."""
+"""The node that a stream is of, and what it must have."""
 
 from __future__ import annotations
 
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.outcomes import unknown_node
-from pilot.errors import NoSuchNodeError, UsageError
+from pilot.errors import NoSuchNodeError, RefusedError, UsageError
 from pilot.records import Node
 from pilot.selectors import resolve
 
@@ -25,3 +25,16 @@ def one_node(inventory: Inventory, asked: Asked, what: str) -> Node:
     if len(resolved.nodes) != 1:
         raise UsageError(f"{what} is of one node, not of {len(resolved.nodes)}", "Name one node.")
     return resolved.nodes[0]
+
+
+def needs_console(node: Node) -> None:
+    """Hold a node against what is done at serial consoles.
+
+    Raises:
+        RefusedError: it has none.
+    """
+    if not node.serial:
+        raise RefusedError(
+            f"{node.name} has no serial console that libvirt opens",
+            f"The admin gives the domain {node.domain} a <serial type='pty'>: no other can be opened.",
+        )

@@ -64,6 +64,11 @@ class Usage:
         self._nodes: dict[str, _Node] = {}
         self._feeds: set[Feed] = set()
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody is told."""
+        return bool(self._feeds)
+
     def usage(self, used: Mapping[str, Used]) -> None:
         """A provider tells how busy nodes are; it shows in the next sample."""
         self._now.update(used)

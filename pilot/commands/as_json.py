@@ -8,7 +8,7 @@ import msgspec
 
 from pilot.journal import Record as JournalRecord
 from pilot.records import AnyRecord, Node
-from pilot.wire import Outcome
+from pilot.wire import Outcome, Recording
 
 
 def node_json(node: Node) -> dict[str, Any]:
@@ -30,6 +30,11 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     fields = msgspec.structs.asdict(outcome)
     fields["fault"] = msgspec.structs.asdict(outcome.fault) if outcome.fault else None
     return fields
+
+
+def recording_json(recording: Recording) -> dict[str, Any]:
+    """A recording as an object."""
+    return msgspec.structs.asdict(recording)
 
 
 def journal_json(record: JournalRecord) -> dict[str, Any]:

@@ -1,28 +1,41 @@
-"""`pilot play`: a recording of a terminal, in this terminal; elsewhere its text at once."""
+"""`pilot play`: a recording of a terminal, in this terminal; elsewhere its text at once.
+
+It is a file, or the id of one that airboss has.
+"""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import re
 import stat
 import sys
+import tempfile
 from math import inf
 from pathlib import Path
 from typing import BinaryIO
 
 from pilot.errors import CastError, Exit, UsageError
+from pilot.live.playing import SPEEDS
 
 LEAST_IDLE, MOST_IDLE = 0.05, 86_400.0
-SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-_HINT = "`pilot play FILE` takes asciicast v2 and v3."
+_ID = re.compile("[0-9a-f]{4,64}")
+"""What may stand for a recording of airboss's: its id, or the beginning of it."""
+_HINT = "`pilot play FILE` takes asciicast v2 and v3; `pilot record list` shows ids."
+
+
+_SPEEDS = ", ".join(f"{speed:g}" for speed in SPEEDS[:-1]) + f" or {SPEEDS[-1]:g}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("file", metavar="FILE", help="a recording: asciicast v2 or v3")
     parser.add_argument(
-        "--speed", type=_speed, default=1.0, metavar="N", help="how fast: 0.25, 0.5, 1, 2, 4, 8 or 16 (1)"
+        "file",
+        metavar="FILE",
+        help="a recording: asciicast v2 or v3; or an id, as `pilot record list` shows it",
     )
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help=f"how fast: {_SPEEDS} (1)")
     parser.add_argument(
         "--idle", type=_idle, default=inf, metavar="S", help="cut pauses down to so many seconds"
     )
@@ -32,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _speed(text: str) -> float:
     speed = float(text)
     if speed not in SPEEDS:
-        raise argparse.ArgumentTypeError("0.25, 0.5, 1, 2, 4, 8 or 16")
+        raise argparse.ArgumentTypeError(_SPEEDS)
     return speed
 
 
@@ -52,12 +65,39 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.json:
         raise UsageError("a recording is played as it is", "The file itself has JSON, line by line.")
-    with _open(args.file) as file:
+    with _get(args) as file:
         if args.print or not (sys.stdin.isatty() and sys.stdout.isatty()):
             _print(file)
         else:
             _play(file, args)
     return Exit.OK
+
+
+def _get(args: argparse.Namespace) -> BinaryIO:
+    """The file that is named; or what airboss has under this id, if no file is called so."""
+    if _ID.fullmatch(args.file) and not Path(args.file).exists():
+        return asyncio.run(_take(args))
+    return _open(args.file)
+
+
+async def _take(args: argparse.Namespace) -> BinaryIO:
+    from pilot.commands.context import Context
+    from pilot.commands.record import take
+    from pilot.render.recordings import checked_cell
+
+    context = Context(args)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - it is the caller's
+    try:
+        async with await context.connect() as link:
+            recording, checked = await take(context, link, args.file, file)
+    except BaseException:
+        file.close()
+        raise
+    found = checked_cell(recording, *checked)
+    if checked.differs or checked.finding is None:
+        context.talk.say(f"{found.text[:1].upper()}{found.text[1:]}.", found.tone)
+    file.seek(0)
+    return file
 
 
 def _open(name: str) -> BinaryIO:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pilot.cli import common_options
+from pilot.commands.advice import for_shell
 from pilot.commands.context import Context
 from pilot.errors import DeadlineError, Exit, RefusedError, UnreachableError, UsageError
 from pilot.verbs import VERBS, Value, Verb
 
 if TYPE_CHECKING:
-    from pilot.link.link import Link, OnProgress
+    from pilot.link.asking import OnProgress
+    from pilot.link.link import Link
     from pilot.wire import Outcome, Reply
 
 WAIT_SECONDS = 300.0
@@ -32,11 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_verbs(parser, "power.", lambda verb: verb.label)
 
 
-def add_verbs(parser: argparse.ArgumentParser, family: str, name: Callable[[Verb], str]) -> None:
-    """A command's verbs: those whose ids begin so, by the names that are typed for them."""
+def add_verbs(
+    parser: argparse.ArgumentParser, family: str, name: Callable[[Verb], str]
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    """A command's verbs for nodes: those whose ids begin so, by the names that are typed for them."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in VERBS:
-        if not verb.id.startswith(family):
+        if verb.scope != "node" or not verb.id.startswith(family):
             continue
         description = verb.help[:1].upper() + verb.help[1:] + "."
         sub = verbs.add_parser(
@@ -45,6 +49,14 @@ def add_verbs(parser: argparse.ArgumentParser, family: str, name: Callable[[Verb
         sub.set_defaults(acts=verb)
         sub.add_argument("targets", nargs="+", metavar="NODE", help=_NODES)
         for argument in verb.args:
+            if argument.default is False:
+                sub.add_argument(
+                    f"--{argument.name}",
+                    dest=f"arg_{argument.name}",
+                    action="store_true",
+                    help=argument.help,
+                )
+                continue
             sub.add_argument(
                 f"--{argument.name}",
                 dest=f"arg_{argument.name}",
@@ -66,6 +78,7 @@ def add_verbs(parser: argparse.ArgumentParser, family: str, name: Callable[[Verb
             )
         if verb.danger >= 2:
             sub.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    return verbs
 
 
 def run(args: argparse.Namespace) -> int:
@@ -156,7 +169,7 @@ class Power:
             return
         self._talk.data(outcome_table(outcomes, self._talk.out_colour))
         for hint in hints(outcomes):
-            self._talk.say(hint, "dim")
+            self._talk.say(for_shell(hint), "dim")
 
     async def _wait(self, link: Link, cluster: str, outcomes: Sequence[Outcome]) -> bool:
         """Wait until the nodes of the verb are as it leaves them; False if some are not in time."""

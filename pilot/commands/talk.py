@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pilot.commands.advice import for_shell
 from pilot.errors import PilotError
 from pilot.render.palette import Tone, paint
 
@@ -52,7 +53,7 @@ class Talk:
         """What failed, why, and what to do next."""
         self.say(f"{paint(f'{error.title}:', 'bad', self.err_colour)} {error.message}")
         if error.hint:
-            self.say(error.hint, "dim")
+            self.say(for_shell(error.hint), "dim")
 
 
 def _is_tty(stream: object) -> bool:

@@ -7,17 +7,17 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack, aclosing, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pilot.commands.context import Context
-from pilot.errors import Exit, NotSeenError, PilotError, RefusedError, UsageError
+from pilot.commands.script_console import ScriptConsole
+from pilot.errors import Exit, NotSeenError, UsageError
 from pilot.patterns import LINE, Compiled, compile_pattern
 from pilot.render.printed import printed
 
 if TYPE_CHECKING:
-    from pilot.link.console_stream import ConsoleStream
     from pilot.link.link import Link
 
 SECONDS = 60.0
@@ -177,14 +177,16 @@ async def run(args: argparse.Namespace) -> int:
     begun = time.monotonic()
     waiting = _Waiting(context, steps)
     link = await context.connect()
+    console: ScriptConsole | None = None
     try:
+        console = waiting.console(link)
         async with asyncio.timeout(seconds - (time.monotonic() - begun)):
-            await waiting.run(link, context.cluster(link, needed=True))
+            await waiting.run(console)
     except TimeoutError:
         waiting.too_late(seconds)
         return Exit.UNSEEN
     finally:
-        await link.close()
+        await (link if console is None else console.link).close()
     waiting.done()
     return Exit.OK
 
@@ -201,38 +203,40 @@ class _Waiting:
         self._step = steps[0]
         self._begun = time.monotonic()
 
-    async def run(self, link: Link, cluster: str) -> None:
-        """Do them.
+    def console(self, link: Link) -> ScriptConsole:
+        """The console that they are for.
 
         Raises:
-            RefusedError: there is something to type, and somebody else has the keyboard.
-            PilotError: the console has ended, or the connection.
+            UsageError: it is not clear in which cluster.
         """
         args = self._context.args
         types = any(step.pattern is None for step in self._steps)
         asked = "take" if args.take else "join" if args.join else "write"
         mode = asked if types and not args.watch else "watch"
-        async with AsyncExitStack() as stack:
-            stream: ConsoleStream | None = None
-            if types or not args.since_boot:
-                stream = await link.console(args.node, cluster, mode, replay=0)
-                stack.callback(stream.close)
-            if args.since_boot:
-                source = _logged(link, args.node, cluster)
-                if stream is not None:
-                    reading = asyncio.create_task(_drop(stream))
-                    stack.callback(reading.cancel)
-            else:
-                assert stream is not None
-                source = _printed(stream)
-            chunks = await stack.enter_async_context(aclosing(source))
+        return ScriptConsole(
+            self._context.connect,
+            link,
+            args.node,
+            self._context.cluster(link, needed=True),
+            mode=mode if types or not args.since_boot else None,
+            since_boot=args.since_boot,
+            lost=lambda why: self._talk.say(f"{why}; trying again", "dim"),
+        )
+
+    async def run(self, console: ScriptConsole) -> None:
+        """Do them.
+
+        Raises:
+            RefusedError: there is something to type, and somebody else has the keyboard.
+            PilotError: the console has ended, and waiting does not mend it.
+        """
+        async with console, aclosing(console.printed()) as chunks:
             for step in self._steps:
                 self._step = step
                 if step.pattern is not None:
                     await self._wait(step.pattern, chunks)
                 else:
-                    assert stream is not None
-                    await self._type(stream, step.text)
+                    await console.type(step.text)
             if self._step.pattern is None:
                 await self._settle(chunks)
 
@@ -251,15 +255,6 @@ class _Waiting:
         )
         if not self._talk.json:
             self._talk.data([line])
-
-    async def _type(self, stream: ConsoleStream, text: str) -> None:
-        if not stream.writing:
-            raise RefusedError(
-                f"{stream.attached.writer or 'somebody else'} types at {stream.attached.name}",
-                "--take takes the keyboard.",
-            )
-        stream.type(text.encode())
-        await stream.drain()
 
     async def _settle(self, chunks: AsyncIterator[bytes]) -> None:
         """What was typed last is on its way: leaving at once would take it back."""
@@ -291,33 +286,3 @@ class _Waiting:
             else "Nothing was printed."
         )
         self._talk.error(NotSeenError(words, "" if self._talk.json else hint))
-
-
-async def _printed(stream: ConsoleStream) -> AsyncGenerator[bytes, None]:
-    """What is printed from now on."""
-    from pilot import wire
-
-    before = stream.attached.replay
-    async for frame in stream:
-        if isinstance(frame, wire.Output):
-            skip = min(before, len(frame.data))
-            before -= skip
-            if data := frame.data[skip:]:
-                yield data
-        elif isinstance(frame, wire.Notice) and frame.final:
-            raise PilotError(f"the console has ended: {wire.plain(frame.text)}")
-    raise PilotError("the console has ended")
-
-
-async def _logged(link: Link, node: str, cluster: str) -> AsyncGenerator[bytes, None]:
-    """What was printed since the last boot, and what follows."""
-    async with aclosing(link.log(node, cluster, last=1_000_000, boot=True, follow=True)) as pages:
-        async for page in pages:
-            for line in page.lines:
-                yield line.data
-
-
-async def _drop(stream: ConsoleStream) -> None:
-    """What is printed is read elsewhere."""
-    async for _ in stream:
-        pass

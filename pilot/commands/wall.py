@@ -79,18 +79,19 @@ async def look_at(link: Link, nodes: list[Node], lines: int) -> list[Seen]:
     from pilot.live import wall
     from pilot.vnc.text import Fonts
 
-    turns, fonts = asyncio.Semaphore(wall.AT_ONCE), Fonts.built_in()
+    # Some are empty at first, and waited for: meanwhile others are opened.
+    turns, opening, fonts = asyncio.Semaphore(wall.MOST), asyncio.Semaphore(wall.AT_ONCE), Fonts.built_in()
 
     async def one(node: Node) -> Seen:
         async with turns:
-            return await _look(link, node, fonts, lines)
+            return await _look(link, node, fonts, lines, opening)
 
     return list(await asyncio.gather(*map(one, nodes)))
 
 
-async def _look(link: Link, node: Node, fonts: object, lines: int) -> Seen:
+async def _look(link: Link, node: Node, fonts: object, lines: int, opening: asyncio.Semaphore) -> Seen:
     """One node's screen, or the last of its console."""
-    from pilot.live import wall
+    from pilot.live.wall_tile import last_words, source
     from pilot.vnc.drawing import ALL, READ
     from pilot.vnc.look import Looking
     from pilot.vnc.text import Fonts, TextRenderer
@@ -99,10 +100,11 @@ async def _look(link: Link, node: Node, fonts: object, lines: int) -> Seen:
     assert isinstance(fonts, Fonts)
     if node.hung_ms is not None:
         return Seen((), "it hangs: it is asked nothing")
-    kind = wall.source(node)
+    kind = source(node)
     try:
         if kind == "screen":
-            stream = await link.screen(node.id, node.cluster, "watch")
+            async with opening:
+                stream = await link.screen(node.id, node.cluster, "watch")
             async with Looking(stream, LOOK_SECONDS) as look:
                 screen = await look.whole()
             frame = TextRenderer(fonts).draw(screen, (), ALL)
@@ -114,7 +116,7 @@ async def _look(link: Link, node: Node, fonts: object, lines: int) -> Seen:
             def log(node_id: str, cluster: str, last: int):  # type: ignore[no-untyped-def]
                 return link.log(node_id, cluster, last=last)
 
-            words, moment = await wall.last_words(node, log)
+            words, moment = await last_words(node, log)
             return Seen.of_words(words[-lines:], moment)
     except PilotError as error:
         return Seen((), error.message)

@@ -17,9 +17,10 @@ from bittty.present import Bell, RowsScrolledOff
 
 from pilot.console.bittty_board import make_board
 from pilot.console.bittty_edits import BLANK
-from pilot.console.engine import Colour, Cursor, Look, Modes, MouseMode, Run
+from pilot.console.engine import Colour, Cursor, Look, Modes, MouseMode, Run, State
 from pilot.console.guest_title import GuestTitle
 from pilot.console.scrollback import Cell, Kept, Scrollback
+from pilot.console.snapshots import Snapshot
 from pilot.terminal_filter import TerminalFilter
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,14 @@ class BitttyEngine:
 
     def reset(self) -> None:
         self._start(self.columns, self.rows)
+
+    def state(self) -> State:
+        return Snapshot(self, self._lines.cost)
+
+    def return_to(self, state: State) -> None:
+        assert isinstance(state, Snapshot)
+        state.bring_back()
+        self._seen = (None, 0)
 
     def blank(self) -> BitttyEngine:
         return BitttyEngine(self.columns, self.rows, self._scrollback_lines)

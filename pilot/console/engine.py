@@ -105,6 +105,14 @@ class Lines(Protocol):
         """Whether the line goes on in the next one because the screen was too narrow."""
 
 
+class State(Protocol):
+    """All that an engine is at a moment: screen, scrollback, modes, what was begun."""
+
+    @property
+    def cost(self) -> int:
+        """About how many bytes it keeps from being let go; several may keep the same ones."""
+
+
 class Engine(Lines, Protocol):
     """One terminal."""
 
@@ -131,6 +139,12 @@ class Engine(Lines, Protocol):
 
     def reset(self) -> None:
         """Begin anew: an empty screen, no modes, no scrollback."""
+
+    def state(self) -> State:
+        """What it is now, to go back to; takes less than a millisecond."""
+
+    def return_to(self, state: State) -> None:
+        """Be what it was when it gave this, as if nothing had been printed since. May be done again."""
 
     def blank(self) -> Self:
         """Another terminal of the same sort and size, on which nothing has been printed."""

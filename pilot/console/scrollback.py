@@ -117,6 +117,11 @@ class Scrollback:
     def __getitem__(self, number: int) -> Kept:
         return self._lines[number]
 
+    @property
+    def cost(self) -> int:
+        """About how many bytes all of it takes."""
+        return self._cost
+
     def append(self, line: Kept) -> None:
         """Take a line; the oldest ones go if there are too many."""
         self._lines.append(line)

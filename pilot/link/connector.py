@@ -53,7 +53,8 @@ class Connector:
             PilotError: as for `Link.connect`.
         """
         await asyncio.to_thread(load)
-        from pilot.link.link import CALL_SECONDS, Link
+        from pilot.link.asking import CALL_SECONDS
+        from pilot.link.link import Link
         from pilot.link.receipts import Receipts
 
         try:

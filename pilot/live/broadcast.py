@@ -22,18 +22,21 @@ _ENDS = (b"\r", b"\n")
 class Member:
     """One console of a broadcast."""
 
-    def __init__(self, session: ConsoleSession, chosen: bool = True) -> None:
-        """`chosen`: whether what is typed goes there."""
+    def __init__(
+        self, session: ConsoleSession, chosen: bool = True, runs: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`chosen`: whether what is typed goes there. `runs`: whether there is a guest that could take it."""
         self.session = session
         self.chosen = chosen
+        self.runs = runs
         self.mark = Mark(session.engine)
         self.asked = False
         """Whether a line was sent to it that the others got, too."""
 
     @property
     def typed_at(self) -> bool:
-        """Whether what is typed arrives: it is chosen, live, and nobody else has the keyboard."""
-        return self.chosen and self.session.state == "live" and self.session.writing
+        """Whether what is typed arrives: it is chosen, on, live, and nobody else has the keyboard."""
+        return self.chosen and self.session.state == "live" and self.session.writing and self.runs()
 
 
 class Broadcast:
@@ -106,11 +109,12 @@ class Broadcast:
             self.changed.tell()
 
     def answers(self) -> dict[str, Answer]:
-        """What each that got the last line has answered by now; of those that can still be read."""
+        """What each that got the last line has answered by now; of those that can still answer."""
+        names = [member.session.name for member in self.members]
         return {
-            member.session.node: member.mark.answer(member.session.name)
+            member.session.node: member.mark.answer(member.session.name, names)
             for member in self.members
-            if member.asked and member.session.state == "live"
+            if member.asked and member.session.state == "live" and member.runs()
         }
 
     def usual(self) -> Answer | None:

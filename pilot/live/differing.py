@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pilot.console.engine import Engine
 
@@ -29,21 +29,27 @@ class Mark:
         engine = self._engine
         self._line = engine.dropped + engine.history + engine.cursor.row
 
-    def answer(self, name: str) -> Answer:
+    def answer(self, name: str, typed_to: Collection[str] = ()) -> Answer:
         """The lines since then, the typed one included, without the node's own name.
 
         A program that has the whole screen is compared by what stands there. Trailing blanks count nothing.
+
+        Args:
+            name: the node's.
+            typed_to: names of all that got the line. Any of them may stand in the line that was typed, where
+                it is the same for all, beside their own names in their prompts.
         """
         engine = self._engine
         end = engine.history + engine.rows
-        first = self._line - engine.dropped
+        first = typed = self._line - engine.dropped
         if first > engine.history + engine.cursor.row or engine.modes.alternate_screen:
             # It was cleared, or is a program's.
             first = engine.history
         first = max(first, 0)
-        own = _own(name)
+        own, any_of = _words((name,)), _words((name, *typed_to))
         lines = [
-            own.sub(NAME, engine.text(line)).rstrip() for line in range(first, min(end, first + ANSWER_LINES))
+            (any_of if line == typed else own).sub(NAME, engine.text(line)).rstrip()
+            for line in range(first, min(end, first + ANSWER_LINES))
         ]
         while lines and not lines[-1]:
             lines.pop()
@@ -63,6 +69,7 @@ def differing(answers: Mapping[str, Answer]) -> frozenset[str]:
     return frozenset(key for key, answer in answers.items() if answer != common)
 
 
-def _own(name: str) -> re.Pattern[str]:
-    """A node's name as a word of its own: `compute-0-1` is not in `compute-0-10`."""
-    return re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])" if name else r"(?!)")
+def _words(names: Collection[str]) -> re.Pattern[str]:
+    """Nodes' names as words of their own: `compute-0-1` is not in `compute-0-10`."""
+    some = "|".join(re.escape(name) for name in names if name)
+    return re.compile(rf"(?<![\w-])(?:{some})(?![\w-])" if some else r"(?!)")

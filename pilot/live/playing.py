@@ -1,7 +1,7 @@
 """Plays a recording of a terminal: at its pace or another, from any place of it. Knows no screen and no loop.
 
-A terminal's state cannot be copied: a seek back prints the recording again from its beginning, in slices,
-while others have their turns. Nothing of the file is kept but where its markers are.
+Of the file nothing is kept but where its markers are; of the terminal, what it was at some places. A seek
+goes on from the nearest of them, and prints what is between in slices, while others have their turns.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from math import inf
+from operator import attrgetter
 from typing import BinaryIO, NamedTuple
 
 from pilot import wire
-from pilot.asciicast import MARKER, OUTPUT, RESIZE, Event, Header, Reader, read_size
-from pilot.console.engine import Engine
+from pilot.asciicast import MARKER, OUTPUT, RESIZE, Event, Header, Mark, Reader, read_size
+from pilot.console.engine import Engine, State
 from pilot.errors import CastError
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -25,6 +26,12 @@ SLICE = 2048
 """Bytes that are printed before the clock is looked at."""
 TURN_SECONDS = 0.012
 """Printing before others have their turn."""
+KEPT_EVERY = 128 * 1024
+"""Bytes of the file between two places whose terminal is kept: about 30 ms of printing."""
+MOST_KEPT = 64
+MOST_KEPT_COST = 512 * 1024 * 1024
+"""Bytes of all that is kept, as if no two terminals had a line in common: they have most of them. Where it
+becomes too much, every second is let go."""
 _NEAR = 1.0
 """Seconds behind a marker in which a step back leads to the one before it."""
 
@@ -69,7 +76,7 @@ def look_through(file: BinaryIO, idle: float = inf) -> Contents:
     markers: list[Place] = []
     duration, trouble = 0.0, ""
     try:
-        for duration, event in paced(reader, idle):
+        for duration, event in Paced(reader, idle):
             if event.code == MARKER and len(markers) < MOST_MARKERS:
                 markers.append(Place(duration, wire.plain(event.data)))
     except CastError as error:
@@ -77,17 +84,61 @@ def look_through(file: BinaryIO, idle: float = inf) -> Contents:
     return Contents(reader.header, duration, tuple(markers), trouble)
 
 
-def paced(reader: Reader, idle: float) -> Iterator[tuple[float, Event]]:
-    """Events with the seconds at which they are played: no pause between two is longer than `idle`.
+class PacedMark(NamedTuple):
+    """A place between two events."""
 
-    Raises:
-        CastError: a line that is none of the format.
-    """
-    at = last = 0.0
-    for event in reader:
-        at += min(event.time - last, idle)
-        last = event.time
-        yield at, event
+    reader: Mark
+    at: float
+    last: float
+
+
+class Paced:
+    """Events with the seconds at which they are played: no pause between two is longer than `idle`."""
+
+    def __init__(self, reader: Reader, idle: float) -> None:
+        """From where the reader is."""
+        self._reader = reader
+        self._idle = idle
+        self._events = iter(reader)
+        self._at = self._last = 0.0
+
+    @property
+    def mark(self) -> PacedMark:
+        """Where it is: what was given so far is before it."""
+        return PacedMark(self._reader.mark, self._at, self._last)
+
+    def go_to(self, mark: PacedMark) -> None:
+        """Go on from there."""
+        self._reader.go_to(mark.reader)
+        self._at, self._last = mark.at, mark.last
+        self._events = iter(self._reader)
+
+    def __iter__(self) -> Iterator[tuple[float, Event]]:
+        """Itself."""
+        return self
+
+    def __next__(self) -> tuple[float, Event]:
+        """The next one.
+
+        Raises:
+            CastError: a line that is none of the format.
+        """
+        event = next(self._events)
+        self._at += min(event.time - self._last, self._idle)
+        self._last = event.time
+        return self._at, event
+
+
+class _Kept(NamedTuple):
+    """A place and the terminal there."""
+
+    offset: int
+    """Of the file, in bytes."""
+    reached: float
+    """Seconds: what was printed last. More of the same moment may follow."""
+    state: State
+    mark: PacedMark
+    next: tuple[float, Event] | None
 
 
 class Player:
@@ -116,16 +167,28 @@ class Player:
         self._file = file
         self.contents = contents
         self.engine = engine
-        self._idle = idle
         self.speed = speed
         self._clock = clock
         self.paused = False
         self.trouble = contents.trouble
         """Why it does not go on after its end, or ended early; empty if it is whole."""
+        self._marker_times = [place.time for place in contents.markers]
         self._target = 0.0
         """The place of the recording that was played, or is sought, when the clock said `_since`."""
         self._since = clock()
-        self._begin()
+        self._left = b""
+        """What is not printed yet of an output."""
+        self._reached = 0.0
+        self.seeking = True
+        """Whether what is shown is still before, or behind, `position`."""
+        self._every = KEPT_EVERY
+        file.seek(0)
+        self._events = Paced(Reader(file, may_grow=True), idle)
+        engine.reset()
+        engine.resize(contents.header.columns, contents.header.rows)
+        self._next = self._read()
+        self._kept = [self._keep()]
+        """In the order of the file; the first is the beginning."""
 
     # --- where it is -----------------------------------------------------------------------------
 
@@ -173,8 +236,9 @@ class Player:
         target = min(max(position, 0.0), self.contents.duration)
         self._hold(target)
         self.seeking = True
-        if target < self._reached:
-            self._begin()
+        nearest = self._kept[max(bisect_right(self._kept, target, key=attrgetter("reached")) - 1, 0)]
+        if target < self._reached or nearest.offset > self._events.mark.reader.offset:
+            self._go_to(nearest)
 
     def skip(self, seconds: float) -> None:
         """Go so far on, or back."""
@@ -213,22 +277,32 @@ class Player:
     def _hold(self, target: float) -> None:
         self._target, self._since = target, self._clock()
 
-    def _begin(self) -> None:
-        """An empty terminal, and the file from its first event on."""
-        self._marker_times = [place.time for place in self.contents.markers]
-        self._file.seek(0)
-        header = self.contents.header
-        self.engine.reset()
-        self.engine.resize(header.columns, header.rows)
-        self._reached = 0.0
-        self._left = b""
-        self._next: tuple[float, Event] | None = None
-        self.seeking = True
+    def _read(self) -> tuple[float, Event] | None:
         try:
-            self._events: Iterator[tuple[float, Event]] = paced(Reader(self._file, may_grow=True), self._idle)
-            self._next = next(self._events, None)
+            return next(self._events, None)
         except CastError as error:
-            self._fail(error)
+            self.trouble = self.trouble or error.message
+            return None
+
+    def _keep(self) -> _Kept:
+        mark = self._events.mark
+        return _Kept(mark.reader.offset, self._reached, self.engine.state(), mark, self._next)
+
+    def _go_to(self, kept: _Kept) -> None:
+        self.engine.return_to(kept.state)
+        self._events.go_to(kept.mark)
+        self._left, self._reached, self._next = b"", kept.reached, kept.next
+
+    def _keep_some(self) -> None:
+        """Keep the terminal if the place kept last is far enough."""
+        offset = self._events.mark.reader.offset
+        at = bisect_right(self._kept, offset, key=attrgetter("offset"))
+        if offset - self._kept[at - 1].offset < self._every:
+            return
+        self._kept.insert(at, self._keep())
+        if len(self._kept) > MOST_KEPT or sum(kept.state.cost for kept in self._kept) > MOST_KEPT_COST:
+            del self._kept[1::2]
+            self._every *= 2
 
     def _due(self, target: float) -> bool:
         return bool(self._left) or (self._next is not None and self._next[0] <= target)
@@ -236,22 +310,16 @@ class Player:
     def _print(self) -> None:
         """A slice of an output, or one other event."""
         if not self._left and self._next is not None:
+            self._keep_some()
             at, event = self._next
             self._reached = at
             if event.code == OUTPUT:
                 self._left = event.data.encode("utf-8", "replace")
             elif event.code == RESIZE and (size := read_size(event.data)) is not None:
                 self.engine.resize(*size)
-            try:
-                self._next = next(self._events, None)
-            except CastError as error:
-                self._fail(error)
+            self._next = self._read()
         if self._left:
             # The parts of an output of 1 MiB are copied 512 times at most: a tenth of what printing takes.
             self.engine.feed(self._left[:SLICE])
             self._left = self._left[SLICE:]
             self.engine.take_answers()
-
-    def _fail(self, error: CastError) -> None:
-        self.trouble = self.trouble or error.message
-        self._next = None

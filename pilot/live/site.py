@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     # With the link comes SSH, which the app's first frame does not wait for.
     from pilot.link.console_stream import ConsoleStream
     from pilot.link.link import Link
+    from pilot.link.recordings import RecordingStream
     from pilot.link.screen_stream import ScreenStream
     from pilot.link.tail import Tail
     from pilot.link.watching import Watched
@@ -197,6 +198,22 @@ class LiveSite:
             UnreachableError: there is no link.
         """
         return self._linked().journal(cluster, last=last, before=before, follow=follow, sealed=sealed)
+
+    def recordings(self, cluster: str) -> AsyncGenerator[wire.Recordings, None]:
+        """The recordings of a cluster's consoles, as `Link.recordings` has them.
+
+        Raises:
+            UnreachableError: there is no link.
+        """
+        return self._linked().recordings(cluster)
+
+    async def recording(self, id: str, cluster: str) -> RecordingStream:
+        """One of them, as a file.
+
+        Raises:
+            as for `call`.
+        """
+        return await self._linked().recording(id, cluster)
 
     def _linked(self) -> Link:
         if self._link is None:

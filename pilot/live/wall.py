@@ -7,97 +7,39 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
-from pilot import wire
 from pilot.errors import PilotError
 from pilot.live.glance import Glance, Tail
 from pilot.live.notifier import Notifier
 from pilot.live.screen import ScreenSession
+from pilot.live.turns import FIRST_SECONDS, Shown, Turns
+from pilot.live.wall_tile import WORDS, Kind, Log, Tile, is_blank, last_words, source
 from pilot.records import Node
-from pilot.render.printed import printed
-from pilot.vnc.blocks import HalfBlocks
-from pilot.vnc.drawing import Drawing, Drawn
-from pilot.vnc.renderer import View
-from pilot.vnc.text import Fonts, TextRenderer
 
 if TYPE_CHECKING:
     from pilot.link.screen_stream import ScreenStream
 
 MOST = 40
-"""Screens that are followed at the same time: each is a channel of the one connection, which bears 64."""
+"""Screens that are followed at the same time, in turns if there are more: each is a channel of the one
+connection, which bears 64."""
 MOST_TAILS = 12
 """Serial consoles that are: airboss lets one key follow 16."""
+TURN_SECONDS = 0.1
+"""Between two looks whose turn it is."""
 AT_ONCE = 16
 """Screens that are being opened at the same time."""
 RATE = 2.0
 """Questions in a second what has changed on a screen."""
-WORDS = 60
-"""Lines of a serial console that are asked for when a node is off."""
+FIRST_RATE = 10.0
+"""The same until there is a picture: what QEMU sends first is empty."""
 AGAIN_SECONDS = 10.0
 """Between two attempts to read last words."""
 _CLOSE_SECONDS = 5.0
 
-Kind = Literal["screen", "serial", "words", "none"]
 OpenScreen = Callable[[str, str], Awaitable["ScreenStream"]]
 """From a node's id and cluster to its screen, to be watched only."""
-Log = Callable[[str, str, int], AsyncIterator[wire.LogPage]]
-"""From a node's id, its cluster and a number to so many last lines of its console."""
-
-
-def source(node: Node) -> Kind:
-    """Where what it shows comes from, as it is now."""
-    if node.state in ("off", "crashed"):
-        return "words" if node.serial and node.cluster else "none"
-    if node.screen:
-        return "screen"
-    return "serial" if node.serial and node.cluster else "none"
-
-
-class Tile:
-    """One node on the wall."""
-
-    def __init__(self, node: Node) -> None:
-        """Nothing of it is known yet."""
-        self.node = node
-        self.kind: Kind = "none"
-        """Where what it shows comes from."""
-        self.updated: float | None = None
-        """When what it shows was last known to be right; None while nothing is known."""
-        self.live = False
-        """It is followed now, and right now."""
-        self.why = ""
-        """Why there is nothing new, or nothing at all."""
-        self.tried = 0.0
-        """When it was followed last."""
-        self.stale = False
-        """There is something to draw that was not drawn yet."""
-        self.words: tuple[str, ...] = ()
-        """The last lines of its serial console."""
-        self.session: ScreenSession | None = None
-        self.glance: Glance | None = None
-        self.drawn: Drawn | None = None
-        """The screen as it was drawn last."""
-        self._drawing: Drawing | None = None
-
-    def draw(self, fonts: Fonts, view: View) -> None:
-        """Draw its screen, as it is now."""
-        self.stale = False
-        session = self.session
-        if session is None or session.screen is None:
-            return
-        if self._drawing is None:
-            self._drawing = Drawing({"text": TextRenderer(fonts), "blocks": HalfBlocks()})
-        self.drawn = self._drawing.draw(session.screen, view)
-        # A picture that may become text is tried again with its next change, at the latest.
-
-    def rest(self) -> None:
-        """It is followed no more: what was drawn stays, what it is drawn from goes."""
-        self._drawing = None
-        self.session = None
-        self.glance = None
-        self.live = False
 
 
 class Wall:
@@ -130,6 +72,9 @@ class Wall:
         self._log = log
         self._clock = clock
         self._opening = asyncio.Semaphore(AT_ONCE)
+        self._nodes: Sequence[Node] = ()
+        self._turns: dict[Kind, Turns] = {"screen": Turns(MOST, clock), "serial": Turns(MOST_TAILS, clock)}
+        self._turning: asyncio.Task[None] | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -151,15 +96,43 @@ class Wall:
 
         It may be called as often as one likes: it tells nodes that have changed as well.
         """
+        self._nodes = nodes
+        self._give_places()
+        if any(turns.waiting for turns in self._turns.values()) and self._turning is None:
+            self._turning = asyncio.create_task(self._take_turns(), name="wall-turns")
+
+    def hurry(self) -> None:
+        """All that are in view are to be seen anew, as soon as may be."""
+        for turns in self._turns.values():
+            turns.hurry()
+        self._give_places()
+
+    async def _take_turns(self) -> None:
+        try:
+            while any(turns.waiting for turns in self._turns.values()):
+                await asyncio.sleep(TURN_SECONDS)
+                self._give_places()
+        finally:
+            self._turning = None
+
+    def _give_places(self) -> None:
+        kinds = {node.id: source(node) for node in self._nodes}
+        # Whose QEMU answers nobody is asked nothing: it takes no place from others.
+        hangs = {node.id for node in self._nodes if node.hung_ms is not None and kinds[node.id] == "screen"}
+        placed = {
+            node_id
+            for kind, turns in self._turns.items()
+            for node_id in turns.pick(
+                [key for key in kinds if kinds[key] == kind and key not in hangs], self._shown
+            )
+        }
         wanted: dict[str, tuple[Node, Kind]] = {}
-        screens = tails = 0
-        for node in nodes:
-            kind = source(node)
-            screens, tails = screens + (kind == "screen"), tails + (kind == "serial")
-            if (kind == "screen" and screens > MOST) or (kind == "serial" and tails > MOST_TAILS):
-                self.tile(node).why = "too many in view: make them larger (+), or scroll"
-                continue
-            wanted[node.id] = (node, kind)
+        for node in self._nodes:
+            kind = kinds[node.id]
+            if node.id in placed or kind not in self._turns or (node.id in hangs and self._may_stay(node.id)):
+                wanted[node.id] = (node, kind)
+            elif node.id in hangs:
+                self._hangs(self.tile(node))
         for node_id in [*self._tasks]:
             if node_id not in wanted or wanted[node_id][1] != self.tiles[node_id].kind:
                 self._leave(node_id)
@@ -171,6 +144,18 @@ class Wall:
                 self._settle(tile)
             if node.id not in self._tasks and self._is_due(tile, kind):
                 self._follow(tile, kind)
+
+    def _shown(self, node_id: str) -> Shown:
+        tile = self.tiles.get(node_id)
+        return tile.shown if tile is not None else Shown(None, False)
+
+    def _may_stay(self, node_id: str) -> bool:
+        """Whether one that hangs now stays open: as long as that takes no place from others."""
+        return node_id in self._tasks and not self._turns["screen"].waiting
+
+    def _hangs(self, tile: Tile) -> None:
+        """It is not followed, and why."""
+        tile.why = "it hangs"
 
     async def close(self) -> None:
         """Follow none."""
@@ -221,7 +206,8 @@ class Wall:
         task.add_done_callback(self._ending.discard)
 
     async def _screen(self, tile: Tile) -> None:
-        node = tile.node
+        node, begun = tile.node, self._clock()
+        tile.whole = False
 
         async def opened(_mode: str, _exclusive: bool) -> ScreenStream:
             async with self._opening:
@@ -235,13 +221,16 @@ class Wall:
             why_not=lambda: self._why_not(node.id),
             clock=self._clock,
         )
-        session.pacing.rate = RATE
+        session.pacing.rate = FIRST_RATE
         tile.session = session
         session.looking = node.hung_ms is None
 
         def drawn() -> None:
             tile.stale = True
             tile.words = ()
+            shown = session.screen is not None and not is_blank(session.screen)
+            if shown or self._clock() - begun > FIRST_SECONDS:
+                session.pacing.rate = RATE
             self._settle(tile)
             self.changed.tell()
 
@@ -279,7 +268,7 @@ class Wall:
         def changed() -> None:
             if lines := glance.lines(WORDS):
                 tile.words, tile.drawn = tuple(lines), None
-                tile.updated, tile.live = self._clock(), not glance.why
+                tile.updated, tile.live, tile.whole = self._clock(), not glance.why, True
             tile.why = glance.why
             tile.live = tile.live and not glance.why
             tile.stale = True
@@ -305,14 +294,3 @@ class Wall:
                 tile.updated = moment
         tile.stale = True
         self.changed.tell()
-
-
-async def last_words(node: Node, log: Log) -> tuple[tuple[str, ...], float | None]:
-    """The last lines of a node's serial console, and when the last of them was printed."""
-    data, moment = bytearray(), None
-    async for page in log(node.id, node.cluster, WORDS):
-        for line in page.lines:
-            data += line.data
-            moment = line.time
-    lines = (printed(line).rstrip() for line in bytes(data).splitlines())
-    return tuple(line for line in lines if line), moment

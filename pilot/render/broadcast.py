@@ -33,7 +33,7 @@ class Seen(Protocol):
 
 def head(session: Seen, node: Node, chosen: bool, differs: bool, now: float) -> tuple[list[Cell], list[Cell]]:
     """Both ends of the line over a tile."""
-    left = [Cell("▸ " if chosen else "  ", "good" if session.writing else "dim")]
+    left = [Cell("▸ " if chosen else "  ", "good" if session.writing and runs(node) else "dim")]
     left.append(Cell(session.name, "strong" if chosen else "dim"))
     if differs:
         left.append(Cell(" ≠", "bad"))

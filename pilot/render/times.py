@@ -32,6 +32,13 @@ def took(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
+def position(seconds: float) -> str:
+    """A place in what is played: `4:05`, `1:02:03`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def clock(moment: float) -> str:
     """The time of day here, to the second."""
     return local(moment, "%H:%M:%S")

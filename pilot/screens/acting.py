@@ -15,8 +15,9 @@ from pilot.live.cockpit import Cockpit
 from pilot.live.opening import Mode
 from pilot.records import Node
 from pilot.screens import sysrq
-from pilot.verbs import Value, Verb
+from pilot.verbs import BY_ID, Value, Verb
 from pilot.widgets.confirm import ConfirmScreen
+from pilot.wire import Recording
 
 
 class VerbChosen(Message):
@@ -58,6 +59,18 @@ class WallWanted(Message):
         self.filter_text = filter_text
 
 
+class RecordingsWanted(Message):
+    """The list of recordings is to be shown."""
+
+
+class RecordingWanted(Message):
+    """A recording is to be played: this one, or the one that a word stands for."""
+
+    def __init__(self, wanted: Recording | str) -> None:
+        super().__init__()
+        self.wanted = wanted
+
+
 class BroadcastWanted(Message):
     """The consoles of these nodes are to be typed at together, so many of them marked and out of sight."""
 
@@ -73,6 +86,12 @@ class TabClosed(Message):
     def __init__(self, mode: str) -> None:
         super().__init__()
         self.mode = mode
+
+
+def recording_of(nodes: Sequence[Node], hidden: int = 0) -> VerbChosen:
+    """Record the consoles of these nodes, of those that are not recorded; if all are, no longer."""
+    rest = [node for node in nodes if not node.recorded]
+    return VerbChosen(BY_ID["record.start" if rest or not nodes else "record.stop"], rest or nodes, hidden)
 
 
 def why_not(cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> str:

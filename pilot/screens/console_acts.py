@@ -53,6 +53,10 @@ class ConsoleActs(GuestTab):
         """The node's screen, in its own tab."""
         self.post_message(acting.ScreensWanted((self.active.node,)))
 
+    def action_record(self) -> None:
+        """Record the console from now on; if it is recorded, no longer."""
+        self.post_message(acting.recording_of((self.active.node,)))
+
     def _type(self, pane: ConsolePane, sequence: KeySequence) -> None:
         if pane.type_sequence(sequence):
             self.cockpit.flash(f"types {sequence.name}", "dim", 4)

@@ -26,6 +26,7 @@ def can(pane: ConsolePane, action: str, readonly: bool) -> bool | None:
     return {
         "power": False if readonly else None,
         "send": False if readonly else None,
+        "record": False if readonly else None,
         "take": live and (not session.writing or shared) and pane.may_write,
         "join": live and not session.writing and pane.may_write,
         "watch": session.writing,

@@ -33,6 +33,7 @@ LINES = (
     (":cluster NAME", "one cluster; alone: all of yours; @NAME is the same"),
     (":site NAME", "another site"),
     (":filter NAME", "a saved filter; `:filter save NAME` saves the one that is set"),
+    (":recordings", "the recordings of consoles; `:play ID` plays one, `:play NODE` the node's newest"),
     (":theme NAME", "dark, light, terminal, terminal-light"),
 )
 _ORDER = {"table": 1, "app": 2}

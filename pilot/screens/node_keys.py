@@ -25,13 +25,14 @@ class NodeKeys(FilteredScreen):
         Binding("W", "wall", "wall", show=False, id="nodes.wall"),
         Binding("b", "broadcast", "type at several", show=False, id="nodes.broadcast"),
         Binding("p", "power", "power", id="nodes.power"),
+        Binding("o", "record", "record on/off", show=False, id="nodes.record"),
         Binding("K", "send", "send keys", show=False, id="nodes.send"),
         Binding("y", "copy", "copy name", show=False, id="nodes.copy"),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """To a read-only look the menus of verbs are not there."""
-        if action in ("power", "send", "broadcast") and self.cockpit.readonly:
+        if action in ("power", "send", "broadcast", "record") and self.cockpit.readonly:
             return False
         return super().check_action(action, parameters)
 
@@ -65,6 +66,10 @@ class NodeKeys(FilteredScreen):
         """The screens of the marked nodes as a wall; of those that pass the filter if none is marked."""
         marks = self.table.marks
         self.post_message(acting.WallWanted(marks, "" if marks else self.filter_text))
+
+    def action_record(self) -> None:
+        """Record the consoles of the targets from now on; if all of them are recorded, no longer."""
+        self.post_message(acting.recording_of(self.targets(), self.hidden()))
 
     def action_power(self) -> None:
         """The menu of power verbs; its second key chooses one."""

@@ -19,6 +19,7 @@ from pilot.screens.screen_keys import ScreenKeys
 from pilot.screens.screen_look import Means
 from pilot.screens.screen_pane import ScreenPane
 from pilot.vnc import keys, outside
+from pilot.vnc.framebuffer import Framebuffer
 from pilot.vnc.keys import COMBINATIONS, Combination, Stroke
 from pilot.vnc.png import png
 from pilot.widgets.framebuffer import FramebufferWidget
@@ -110,14 +111,22 @@ class ScreenTab(ScreenKeys):
         if screen is None:
             return
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.cockpit.clock()))
-        path = Path(f"{safe_name(self.pane.title)}-{stamp}.png")
-        try:
+        copy = Framebuffer(screen.width, screen.height)
+        copy.packed[...] = screen.packed
+        self._save(Path(f"{safe_name(self.pane.title)}-{stamp}.png").absolute(), copy)
+
+    @work(group="save")
+    async def _save(self, path: Path, screen: Framebuffer) -> None:
+        def write() -> None:
             with path.open("xb") as file:
                 file.write(png(screen))
+
+        try:
+            await asyncio.to_thread(write)
         except OSError as error:
-            self.cockpit.flash(f"{path} cannot be written: {error.strerror or error}", "bad")
+            self.cockpit.flash(f"{path.name} cannot be written: {error.strerror or error}", "bad")
             return
-        self.cockpit.flash(f"saved: {path.absolute()}", "good")
+        self.cockpit.flash(f"saved: {path}", "good")
 
     @on(Prompt.Submitted)
     def _asked(self, event: Prompt.Submitted) -> None:

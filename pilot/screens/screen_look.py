@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pilot.live.screen import ScreenSession
+from pilot.vnc.aside import Aside
 from pilot.vnc.blocks import HalfBlocks
 from pilot.vnc.decoded import FrameLines
-from pilot.vnc.drawing import RATES, Choice, Drawing
+from pilot.vnc.drawing import ALL, RATES, Choice, Drawing, Drawn
 from pilot.vnc.kitty import KittyTiles
 from pilot.vnc.renderer import View
 from pilot.vnc.scaling import fitting_zoom, window
@@ -54,6 +55,10 @@ class ScreenLook:
             monotonic: seconds of a clock that is never set.
         """
         self.drawing = Drawing({"text": TextRenderer(means.fonts), "blocks": HalfBlocks()}, choice, monotonic)
+        self.drawn_aside: Callable[[], None] = lambda: None
+        """Called after each frame that was drawn beside what else goes on: see `frame`."""
+        self._aside = Aside(self.drawing, monotonic)
+        self._fonts = means.fonts
         self._session = session
         self._widget = widget
         self._graphics = means.graphics
@@ -61,12 +66,17 @@ class ScreenLook:
         self._kitty: KittyTiles | None = None
         self._view: View | None = None
         self._stale = False
+        self._closed = False
         self._drawn_at = float("-inf")
         self._took = 0.0
         """Seconds that drawing the last frame took: so long others have their turn before the next."""
 
     def close(self) -> None:
         """Delete what the terminal keeps of it."""
+        self._closed = True
+        self._aside.then(self._delete)
+
+    def _delete(self) -> None:
         if self._kitty is not None:
             self._graphics.write(self._kitty.close())
 
@@ -95,23 +105,43 @@ class ScreenLook:
         pause = max(0.5 / RATES[self.drawing.kind], self._took)
         return self._stale and self._monotonic() - self._drawn_at - self._took >= pause
 
+    @property
+    def stale(self) -> bool:
+        """Whether there is something to be drawn."""
+        return self._stale
+
     def frame(self) -> bool:
-        """Draw if that is due; False if there is nothing more to draw until `mark`."""
+        """Draw if that is due; False if there is nothing more to draw until `mark`, or `drawn_aside`."""
         screen, view = self._session.screen, self._view
-        if screen is None or view is None:
+        if screen is None or view is None or self._aside.busy:
             return False
         if not self.due or (self.drawing.kind == "kitty" and self._graphics.busy):
             return self._stale
         self._drawn_at = self._monotonic()
+        self._stale = False
+        if self._aside.is_wanted(screen):
+            self._aside.begin(screen, view, self._come)
+            return False
+        self._aside.forget()
         drawn = self.drawing.draw(screen, view)
-        self._widget.show(drawn)
+        self._show_frame(drawn)
         self._took = self._monotonic() - self._drawn_at
+        return self._stale
+
+    def _come(self, drawn: Drawn, took: float) -> None:
+        """A frame has come from its thread."""
+        if not self._closed:
+            self._took = took
+            self._show_frame(drawn)
+            self.drawn_aside()
+
+    def _show_frame(self, drawn: Drawn) -> None:
+        self._widget.show(drawn)
         if drawn.kind == "kitty" and self._kitty is not None:
             self._graphics.send(drawn.frame.graphics, self._kitty.awaited)
         self._session.pacing.rate = RATES[drawn.kind]
         behind = drawn.kind == "kitty" and self._kitty is not None and self._kitty.behind
-        self._stale = behind or self.drawing.unread
-        return self._stale
+        self._stale = self._stale or behind or self.drawing.unread
 
     def resized(self, columns: int, rows: int) -> None:
         """There is room for so many cells."""
@@ -124,18 +154,21 @@ class ScreenLook:
 
     def graphics_known(self) -> None:
         """The terminal has said whether it shows graphics, or that it does not after all."""
+        self._aside.then(self._take_graphics)
+        self.mark()
+
+    def _take_graphics(self) -> None:
         if self._graphics.capable and self._kitty is None:
             self._kitty = KittyTiles(passthrough=self._graphics.in_tmux)
             self.drawing.add(self._kitty)
         elif not self._graphics.capable and self._kitty is not None:
             self._kitty = None
             self.drawing.remove("kitty")
-        self.mark()
 
     def send_again(self) -> None:
         """The terminal has lost the pictures that it had."""
         if self._kitty is not None:
-            self._kitty.forget()
+            self._aside.then(self._kitty.forget)
         self.mark()
 
     def cycle(self) -> Choice:
@@ -196,7 +229,8 @@ class ScreenLook:
             return self._widget.lines.all_text()
         if self._session.screen is None:
             return ""
-        frame = self.drawing.read(self._session.screen)
+        screen = self._session.screen
+        frame = TextRenderer(self._fonts).draw(screen, [screen.whole], ALL)
         lines = FrameLines()
         lines.show(frame.lines if frame is not None else ())
         return lines.all_text()

@@ -13,8 +13,6 @@ from textual.message import Message
 from textual.timer import Timer
 
 from pilot import app_config, keymap
-from pilot.console import paste
-from pilot.danger import Question
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit, Desk
 from pilot.live.screen import ScreenMode, ScreenSession
@@ -77,6 +75,8 @@ class ScreenPane(Vertical):
         self.look = ScreenLook(
             self.session, self.framebuffer, means, cockpit.settings.graphics, cockpit.monotonic
         )
+        self.look.drawn_aside = self._drawn_aside
+        self._drawn_as: tuple[object, ...] = ()
         self._frames: Timer | None = None
         self._was_live = True
         self._keeping: asyncio.Task[None] | None = None
@@ -91,7 +91,7 @@ class ScreenPane(Vertical):
         live = self._desk.live
         self._unlisten = [
             self.session.changed.listen(self._session_changed),
-            self.session.drawn.listen(self._drawn),
+            self.session.drawn.listen(self.redraw),
             live.changed.listen(self._link_changed),
         ]
         self._was_live = live.state == "live"
@@ -185,7 +185,7 @@ class ScreenPane(Vertical):
         """It is shown from now on, or something else is: nothing is asked for then."""
         self.session.looking = looked
         if looked:
-            self._drawn()
+            self.redraw()
 
     def _session_changed(self) -> None:
         if self.is_mounted:
@@ -200,7 +200,8 @@ class ScreenPane(Vertical):
 
     # --- drawing ---------------------------------------------------------------------------------
 
-    def _drawn(self) -> None:
+    def redraw(self) -> None:
+        """Draw it as it is now: it, or something about how, has changed."""
         self.look.mark()
         if not self.session.looking or self._frames is None:
             return
@@ -211,30 +212,35 @@ class ScreenPane(Vertical):
 
     def _frame(self) -> None:
         """Draw what is due; no more frames if there is nothing left to draw."""
-        before = self.look.drawn_as
         more = self.session.looking and self.look.frame()
-        if self.look.drawn_as != before:
-            self._session_changed()
+        self._tell_how()
         if self._frames is not None:
             (self._frames.resume if more else self._frames.pause)()
+
+    def _drawn_aside(self) -> None:
+        self._tell_how()
+        if self.look.stale and self.session.looking and self._frames is not None:
+            self._frames.resume()
+
+    def _tell_how(self) -> None:
+        """If it was drawn in another way than before, or has another size, that is in the status line."""
+        if self._drawn_as != self.look.drawn_as:
+            self._drawn_as = self.look.drawn_as
+            self._session_changed()
 
     @on(FramebufferWidget.Resized)
     def _resized(self, event: FramebufferWidget.Resized) -> None:
         event.stop()
         self.look.resized(event.columns, event.rows)
-        self._drawn()
+        self.redraw()
 
     def _graphics_known(self) -> None:
         self.look.graphics_known()
-        self._drawn()
+        self.redraw()
 
     def _resumed(self, _app: object) -> None:
         self.look.send_again()
-        self._drawn()
-
-    def redraw(self) -> None:
-        """Draw it as it is now: something about how has changed."""
-        self._drawn()
+        self.redraw()
 
     # --- keys, pointer, paste --------------------------------------------------------------------
 
@@ -262,15 +268,10 @@ class ScreenPane(Vertical):
     def _pasted(self, event: FramebufferWidget.Pasted) -> None:
         event.stop()
         typing = self.session.as_typed(event.text)
-        asked = paste.question(event.text)
-        if asked is None and not typing.missing:
+        question = screen_words.paste_question(event.text, typing, self.title)
+        if question is None:
             self._paste(typing)
             return
-        lines = asked or paste.Question(event.text.count("\n") + 1, len(event.text), 0, False, False)
-        what, words = console_render.paste_question(lines, len(typing.strokes) * keys.STROKE_SECONDS)
-        if typing.missing:
-            words += f" No key of a US keyboard makes {typing.missing[:20]}: that is left out."
-        question = Question("confirm", f"Paste {what} into {self.title}?", "Paste", words, ())
 
         def answered(yes: bool | None) -> None:
             self.framebuffer.focus()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pilot.console import paste
+from pilot.danger import Question
+from pilot.render import console
 from pilot.render.table import Cell
+from pilot.vnc.keys import STROKE_SECONDS, Typing
 
 if TYPE_CHECKING:
     from pilot.screens.screen_pane import ScreenPane
@@ -66,6 +70,18 @@ def nobody_listens(pane: ScreenPane) -> str:
     if pane.session.mode == "watch":
         return f"you watch: {pane.leave_words} then t lets you control it"
     return "you watch: your role does not reach for more, or somebody has the screen alone"
+
+
+def paste_question(text: str, typing: Typing, title: str) -> Question | None:
+    """What to ask before a text is typed; None if that is harmless."""
+    asked = paste.question(text)
+    if asked is None and not typing.missing:
+        return None
+    lines = asked or paste.Question(text.count("\n") + 1, len(text), 0, False, False)
+    what, words = console.paste_question(lines, len(typing.strokes) * STROKE_SECONDS)
+    if typing.missing:
+        words += f" No key of a US keyboard makes {typing.missing[:20]}: that is left out."
+    return Question("confirm", f"Paste {what} into {title}?", "Paste", words, ())
 
 
 _STATES = {"waiting": "closed", "opening": "not open yet", "lost": "lost", "ended": "closed"}

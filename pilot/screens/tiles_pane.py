@@ -63,7 +63,7 @@ class TilesPane(Vertical):
         self._desk = desk
         self._first = tuple(nodes)
         self._tell_changed = changed
-        members = [self._member(node, turns) for node in nodes]
+        members = [self._member(index, node, turns) for index, node in enumerate(nodes)]
         self.broadcast = Broadcast(members)
         release = keymap.release_key(cockpit.settings.keys, RELEASE_KEY)
         self.tiles = Tiles([member.session.engine for member in members], self._head, release)
@@ -71,7 +71,7 @@ class TilesPane(Vertical):
         self._was_live = True
         self._printed = False
 
-    def _member(self, node: Node, turns: asyncio.Lock) -> Member:
+    def _member(self, index: int, node: Node, turns: asyncio.Lock) -> Member:
         session = ConsoleSession(
             node.id,
             node.name or node.domain,
@@ -80,7 +80,8 @@ class TilesPane(Vertical):
             clock=self._cockpit.clock,
             turns=turns,
         )
-        return Member(session, render.runs(node) and node.hung_ms is None)
+        chosen = render.runs(node) and node.hung_ms is None
+        return Member(session, chosen, lambda: render.runs(self._known(index)))
 
     def _opener(self, node: Node) -> Callable[[Mode, int, int], Awaitable[ConsoleStream]]:
         async def open(mode: Mode, columns: int, rows: int) -> ConsoleStream:

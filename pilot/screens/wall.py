@@ -15,8 +15,8 @@ from pilot import filtering, wire
 from pilot.console.engine import Look, Run
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit, Desk, Opened
-from pilot.live.wall import Tile, source
 from pilot.live.wall import Wall as Followed
+from pilot.live.wall_tile import Tile, source
 from pilot.records import Node
 from pilot.render.node_search import NODE_FIELDS, NodeHaystacks
 from pilot.render.nothing import no_nodes
@@ -49,6 +49,7 @@ class WallScreen(NodeKeys):
     BINDINGS = [
         Binding("slash", "filter", "filter", key_display="/", id="nodes.filter"),
         Binding("escape", "back", "back", show=False, id="nodes.back"),
+        Binding("r", "anew", "look anew", show=False, id="wall.anew"),
     ]
 
     def __init__(self, cockpit: Cockpit, only: frozenset[str] = frozenset(), filter_text: str = "") -> None:
@@ -246,6 +247,11 @@ class WallScreen(NodeKeys):
                 self.set_filter("")
         else:
             self.post_message(TabChosen("nodes"))
+
+    def action_anew(self) -> None:
+        """Look at all that are in view anew, without waiting for their turns."""
+        if self._followed is not None:
+            self._followed.hurry()
 
     @on(Wall.Closed)
     def _wall_left(self) -> None:

@@ -106,11 +106,6 @@ class Drawing:
         assert frame is not None
         return Drawn(frame, "blocks")
 
-    def read(self, screen: Framebuffer) -> Frame | None:
-        """The text on a screen, whatever it is drawn as; None if there is none."""
-        self._take_dirty(screen)
-        return self._draw("text", screen, ALL) if "text" in self._renderers else None
-
     def _take_dirty(self, screen: Framebuffer) -> None:
         """Remember for each renderer what it has not drawn yet: they are not drawn all the time."""
         dirty = screen.take_dirty()

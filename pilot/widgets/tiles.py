@@ -216,7 +216,7 @@ class Tiles(Toned, can_focus=True):
             bar = Strip([Segment(BAR, lit)], 1)
         if line == 0:
             ground = base + self.get_component_rich_style("tiles--head", partial=True)
-            text = self.abreast(*self._head(index), width)
+            text = self.abreast(*self._head(index), width - 1)
             head = Strip(text.render(self.app.console)).adjust_cell_length(width).apply_style(ground)
             return Strip.join([bar, head])
         view = self._views[index]

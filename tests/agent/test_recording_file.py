@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pilot.agent.recordings.file import SEAL_BYTES, SEAL_SECONDS, RecordingFile, recover
+from pilot.agent.recordings.file import FLOOD_BYTES, SEAL_BYTES, SEAL_SECONDS, RecordingFile, recover
 from pilot.asciicast import Header, Reader
-from pilot.recording_seals import MAX_PART, Finding, Seal, check
+from pilot.recording_seals import MAX_PART, Finding, Seal, check, ending
 
 
 def recorded(path: Path, parts: int = 3, *, end: bool = True) -> list[Seal]:
@@ -39,6 +39,7 @@ def test_it_is_a_recording_that_only_its_user_reads(tmp_path: Path) -> None:
     path = tmp_path / "a.cast"
     seals = recorded(path)
     assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes().startswith(b'{"version":3,'), "so programs tell what file it is"
     with path.open("rb") as file:
         events = list(Reader(file))
     assert [event.code for event in events] == ["o", "o", "o", "x"]
@@ -98,7 +99,8 @@ def test_a_missing_file_and_missing_seals_are_named(tmp_path: Path) -> None:
     assert check(None, seals).trouble == "missing"
     assert held(tmp_path / "a.cast", seals[1:]).trouble == "seals"
     assert held(tmp_path / "a.cast", [seals[0], *seals[2:]]).trouble == "seals"
-    assert held(tmp_path / "a.cast", [*seals, seals[-1]]).trouble == "seals"
+    assert held(tmp_path / "a.cast", [*seals, seals[0]]).trouble == "seals"
+    assert held(tmp_path / "a.cast", [seals[0], *seals, seals[-1]]).trouble == "", "told twice by a late disk"
 
 
 def test_no_seal_but_the_last_can_be_made_the_end(tmp_path: Path) -> None:
@@ -162,6 +164,9 @@ def test_a_part_is_due_by_size_and_by_time(tmp_path: Path) -> None:
     file.seal(SEAL_SECONDS)
     file.printed(61, b"a" * SEAL_BYTES)
     assert file.due(61)
+    assert not file.due(61, behind=True)
+    file.printed(62, b"a" * FLOOD_BYTES)
+    assert file.due(62, behind=True)
     file.close(61)
 
 
@@ -190,3 +195,18 @@ def test_a_file_that_exists_is_not_overwritten(tmp_path: Path) -> None:
     recorded(tmp_path / "a.cast")
     with pytest.raises(FileExistsError):
         RecordingFile(tmp_path / "a.cast", replace(Header(), title="b"), 10_000)
+
+
+def test_one_that_was_killed_is_sealed_where_it_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a.cast"
+    seals = recorded(path, end=False)
+    size = path.stat().st_size
+    grown(path)
+    assert recover(path, seals)[1] > 0
+    whole = [*seals, ending(seals)]
+    assert held(path, whole) == Finding("", size)
+    grown(path)
+    assert held(path, whole).trouble == "longer"
+    assert held(path, [*whole, ending(seals)]).trouble == "longer"
+    (tmp_path / "empty").touch()
+    assert held(tmp_path / "empty", [ending([])]) == Finding("", 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pilot.agent.recordings import file
 from pilot.agent.recordings import writer as module
 from pilot.agent.recordings.writer import RecordingWriter
 from pilot.asciicast import Header, Reader
@@ -44,16 +45,17 @@ def writer(told: Told) -> Iterator[RecordingWriter]:
 
 
 def whole(path: Path, seals: list[Seal]) -> str:
-    with path.open("rb") as file:
-        assert check(file, seals).trouble == ""
+    with path.open("rb") as opened:
+        assert check(opened, seals).trouble == ""
     assert seals[-1].last
-    with path.open("rb") as file:
-        return "".join(event.data for event in Reader(file) if event.code == "o")
+    with path.open("rb") as opened:
+        return "".join(event.data for event in Reader(opened) if event.code == "o")
 
 
 def test_all_that_was_printed_is_there_in_its_order(
-    tmp_path: Path, told: Told, writer: RecordingWriter
+    tmp_path: Path, told: Told, writer: RecordingWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(file, "FLOOD_BYTES", file.SEAL_BYTES)
     lines = [f"line {number}\r\n" for number in range(15_000)]
     for id in ("a", "b"):
         writer.begin(id, tmp_path / id, Header(), 10_000_000)

@@ -240,6 +240,97 @@ async def test_somebody_else_types(ada: User, airboss: StandIn) -> None:
     assert "bob types at compute-0-0" in err
 
 
+async def test_a_script_goes_on_after_losses_with_what_was_printed_meanwhile(
+    ada: User, airboss: StandIn
+) -> None:
+    typed, asked = b"", list[dict[str, object]]()
+    before, first, meanwhile = b"old login: \r\n" * 9, b"Booting Linux\r\nand its services\r\n", b"panic\r\n"
+
+    async def request(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        nonlocal typed
+        asked.append(dict(body.args))
+        if len(asked) == 2:
+            channel.send(wire.Reply(fault=wire.Fault("node", "it is not a node, or not yours", "")))
+            return
+        replayed = before if len(asked) == 1 else before + first + meanwhile
+        reply = airboss.signed(request, (wire.Outcome("compute-0-0", "done"),))
+        channel.send(reply, wire.Attached("x", "compute-0-0", True, len(replayed)), wire.Output(replayed))
+        if len(asked) == 1:
+            channel.send(wire.Output(first))
+            airboss.connections[-1].abort()
+            return
+        while not typed.endswith(b"\r"):
+            frame = await channel.frames.get()
+            assert isinstance(frame, wire.Input)
+            typed += frame.data
+        if len(asked) == 3:
+            channel.send(wire.Notice("closed", "airboss stops", final=True))
+        else:
+            channel.send(wire.Output(b"login: "))
+            await channel.closed.wait()
+
+    airboss.on_request = request
+    code, out, err = await ada.pilot(
+        *("console", "compute-0-0", "--take", "--wait-for", "linux", "--wait-for", "panic"),
+        *("--send", r"x\r", "--wait-for", "login:"),
+    )
+    assert (code, typed) == (0, b"x\r"), err
+    assert out.splitlines() == ["Booting Linux", "panic", "login: "], "what was before is not looked at"
+    assert err.count("trying again") == 2
+    assert [args["mode"] for args in asked] == ["take", "write", "write", "write"]
+    assert [args["replay"] for args in asked] == [0, *[1024 * 1024] * 3]
+
+
+async def test_a_script_that_reads_the_log_goes_on_where_it_was(ada: User, airboss: StandIn) -> None:
+    asked = 0
+
+    async def request(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            channel.send(wire.Reply(), page(b"one\n", b"tw"))
+            airboss.connections[-1].abort()
+        else:
+            channel.send(wire.Reply(), page(b"one\n", b"two\n", b"three\n"), wire.LogPage())
+            await channel.closed.wait()
+
+    airboss.on_request = request
+    words = ("--since-boot", "--wait-for", "one", "--wait-for", "^two$", "--wait-for", "three")
+    code, out, err = await ada.pilot("console", "compute-0-0", *words)
+    assert (code, out) == (0, "one\ntwo\nthree\n"), err
+
+
+async def test_a_loss_that_lasts_ends_with_the_deadline_and_a_refusal_at_once(
+    ada: User, airboss: StandIn
+) -> None:
+    async def request(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        reply = airboss.signed(request, (wire.Outcome("compute-0-0", "done"),))
+        channel.send(reply, wire.Attached("x", "compute-0-0", True, 0))
+        airboss.on_request = refuse
+        airboss.connections[-1].abort()
+
+    async def refuse(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        channel.send(wire.Reply(fault=wire.Fault("refused", "your key is not entitled", "")))
+
+    airboss.on_request = request
+    code, _, err = await ada.pilot("console", "compute-0-0", "--wait-for", "login:")
+    assert code == Exit.REFUSED, err
+
+    async def stop(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        reply = airboss.signed(request, (wire.Outcome("compute-0-0", "done"),))
+        channel.send(reply, wire.Attached("x", "compute-0-0", True, 0), wire.Output(b"so far\r\n"))
+        airboss.on_request = vanish
+        airboss.connections[-1].abort()
+
+    async def vanish(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+        airboss.connections[-1].abort()
+
+    airboss.on_request = stop
+    code, _, err = await ada.pilot("console", "compute-0-0", "--wait-for", "login:", "--timeout", "5")
+    assert code == Exit.UNSEEN, err
+    assert "so far" in err
+
+
 async def test_each_step_looks_behind_what_the_one_before_has_found() -> None:
     seen = Seen()
     word = compile_pattern("one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -53,6 +54,33 @@ def test_how_it_is_cut_makes_no_difference(name: str) -> None:
             cut.feed(data[place : place + size])
             place += size
         assert everything(cut) == everything(whole)
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_it_can_return_to_what_it_was(name: str) -> None:
+    data = (FOLDER / f"{name}.bytes").read_bytes()
+    session = SESSIONS[name]
+    chance = random.Random(name)
+    engine = BitttyEngine(session.columns, session.rows)
+    places = sorted(chance.sample(range(len(data)), 4))
+    states, then = [], []
+    for begin, end in pairwise([0, *places]):
+        engine.feed(data[begin:end])
+        states.append(engine.state())
+        then.append(everything(engine))
+    engine.feed(data[places[-1] :])
+    whole = everything(engine)
+    for _ in range(6):
+        at = chance.randrange(len(places))
+        if chance.random() < 0.5:
+            engine.reset()
+            engine.resize(33, 7)
+            engine.feed(data[: len(data) // 3])
+        engine.return_to(states[at])
+        assert everything(engine) == then[at]
+        assert engine.take_changed() is None
+        engine.feed(data[places[at] :])
+        assert everything(engine) == whole
 
 
 def test_the_scrollback_is_as_in_tmux(tmux: TmuxScreens) -> None:

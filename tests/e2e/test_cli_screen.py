@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from pilot.errors import Exit
 from tests.e2e.conftest import MakeSite, Site
 from tests.e2e.test_pilot import pilot
+from tests.support import panic
 from tests.support.vms import Vm
 from tests.support.waiting import until
 
@@ -20,8 +20,6 @@ pytestmark = pytest.mark.e2e
 
 NODE = "compute-0-0"
 SECONDS = "60"
-_LINE = re.compile(r"\[ *\d+\.\d+\] ")
-"""Where a line of the kernel's begins."""
 
 
 @pytest.fixture
@@ -73,44 +71,21 @@ async def test_from_a_login_to_a_panic(site: Site, tmp_path: Path) -> None:
     code, _, err = await pilot(site.ada, "screen", NODE, "--wait-for", "never there", "--timeout", "1")
     assert code == Exit.UNSEEN, err
 
-    await panic(site)
+    await made_to_panic(site)
     code, out, err = await pilot(
         site.ada, "screen", NODE, "--wait-for", "end Kernel panic", "--timeout", SECONDS
     )
     assert code == 0, err
-    seen = rows_of(out)
+    seen = panic.rows_of(out)
     _, log, _ = await pilot(site.ada, "log", NODE, "--boot", "--time", "none")
-    printed = [line for line in log.splitlines() if _LINE.match(line)]
     assert len(seen) > 10
-    assert seen == wrapped(printed)[-len(seen) :]
+    assert seen == panic.wrapped(panic.printed(log))[-len(seen) :]
 
 
-async def panic(site: Site) -> None:
+async def made_to_panic(site: Site) -> None:
     """Let the guest's kernel panic, and stay as it is then."""
-    steps = ["--wait-for", "login:", "--send", r"root\r", "--wait-for", "Password:", "--send", r"pilot\r"]
-    steps += [
-        "--wait-for",
-        "# $",
-        "--send",
-        r"sysctl -w kernel.panic=0; clear >/dev/tty1\r",
-        "--wait-for",
-        "# $",
-    ]
-    steps += ["--send", r"echo c > /proc/sysrq-trigger\r", "--wait-for", "end Kernel panic"]
-    code, _, err = await pilot(site.ada, "console", NODE, "--since-boot", "--timeout", SECONDS, *steps)
+    code, _, err = await pilot(site.ada, "console", NODE, "--since-boot", "--timeout", SECONDS, *panic.STEPS)
     assert code == 0, err
-
-
-def rows_of(out: str) -> list[str]:
-    """The rows of the screen from the first that the kernel begins a line with."""
-    rows = out.splitlines()
-    first = next(number for number, row in enumerate(rows) if _LINE.match(row))
-    return rows[first:]
-
-
-def wrapped(lines: list[str], width: int = 80) -> list[str]:
-    """Lines as a screen shows them that goes on in the next row."""
-    return [line[at : at + width].rstrip() for line in lines for at in range(0, max(len(line), 1), width)]
 
 
 def size_of(png: bytes) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,7 @@ from pilot.backends.libvirt.domain_xml import Membership
 from pilot.backends.libvirt.membership import set_membership
 from pilot.link.link import Link
 from tests.e2e.conftest import MakeSite, Site
-from tests.e2e.test_flight import act, nodes_of
+from tests.e2e.test_flight import Reading, act, nodes_of
 from tests.support.airboss import Person
 from tests.support.vms import Vm
 from tests.support.waiting import until
@@ -104,16 +105,17 @@ async def test_a_script_waits_types_and_reads(site: Site) -> None:
     (ada.folder / "config").mkdir(mode=0o700)
     common = ("--site", f"127.0.0.1:{site.airboss.port}", "--key", str(ada.key), "--accept-new")
 
-    async def pilot(*words: str) -> tuple[int, str]:
-        import sys
-
-        process = await asyncio.create_subprocess_exec(
+    async def start(*words: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "pilot.cli", words[0], *common, *words[1:]),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=ada.environment,
         )
+
+    async def pilot(*words: str) -> tuple[int, str]:
+        process = await start(*words)
         async with asyncio.timeout(120):
             out, err = await process.communicate()
         assert b"Traceback" not in err, err.decode()
@@ -137,7 +139,26 @@ async def test_a_script_waits_types_and_reads(site: Site) -> None:
     )
     assert code == 0, out
     assert out.splitlines()[-1] == "42"
-    code, out = await pilot("log", NODE, "--boot", "--json", "--last", "5")
+    # It goes on after airboss was killed in the middle.
+    waits = await start(
+        *("console", NODE, "--timeout", "100", "--send", r"echo be$((1+1))gun\r"),
+        *("--wait-for", "be2gun", "--wait-for", "^ov3er$"),
+    )
+    assert waits.stdout is not None
+    async with asyncio.timeout(60):
+        assert b"be2gun" in await waits.stdout.readline()
+    await site.airboss.kill()
+    await site.airboss.start()
+    async with await known(ada) as link:
+        reading = Reading(await link.console(NODE, "vc1", "join"))
+        await reading.expect(b"console held again")
+        reading.stream.type(b"echo ov$((1+2))er\r")
+        async with asyncio.timeout(100):
+            rest, said = await waits.communicate()
+        await reading.close()
+    assert (waits.returncode, rest) == (0, b"ov3er\n"), said
+    assert b"trying again" in said
+    code, out = await pilot("log", NODE, "--boot", "--json", "--last", "12")
     assert code == 0
     lines = [json.loads(line) for line in out.splitlines()]
     assert "42" in [line["text"] for line in lines]

@@ -26,6 +26,19 @@ def test_an_answer_is_what_came_since_without_the_nodes_own_name() -> None:
     assert asked("a", "ok\r\n", before="") == asked("b", "ok\r\n"), "where on the screen it is counts nothing"
 
 
+def test_a_node_that_is_named_in_the_typed_line_is_the_same_line_for_all() -> None:
+    names = ("compute-0-1", "compute-0-2")
+    answers = []
+    for name in names:
+        engine = BitttyEngine(80, 24)
+        engine.feed(f"root@{name}:~# ".encode())
+        mark = Mark(engine)
+        engine.feed(f"ping compute-0-2\r\ncompute-0-2 is there\r\nroot@{name}:~# ".encode())
+        answers.append(mark.answer(name, names))
+    assert {answer[0] for answer in answers} == {f"root@{NAME}:~# ping {NAME}"}
+    assert [answer[1] for answer in answers] == ["compute-0-2 is there", f"{NAME} is there"]
+
+
 def test_a_long_answer_is_compared_by_its_first_lines() -> None:
     long = asked("a", "".join(f"{line}\r\n" for line in range(400)))
     assert len(long) == ANSWER_LINES

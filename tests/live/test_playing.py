@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 
 import pytest
 
@@ -151,7 +152,70 @@ def test_a_file_that_changes_while_it_is_played_ends_it_with_words() -> None:
     file.write(b"{}" * 40)
     it.player.seek(0)
     it.settle()
-    assert "line 1" in it.player.trouble
+    assert "is no event" in it.player.trouble
+
+
+def test_a_seek_back_prints_little_again_and_shows_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "KEPT_EVERY", 200)
+    monkeypatch.setattr(playing, "MOST_KEPT", 12)
+    chance = random.Random(5)
+    pieces = (
+        "words ",
+        "\r\n",
+        "\x1b[3%dm",
+        "\x1b[2;5H",
+        "\x1b[?1049h",
+        "\x1b[?1049l",
+        "\x1b[J",
+        "\x1b[1",
+        "é",
+    )
+    events = [Event(float(n), "o", "".join(chance.choices(pieces, k=8))) for n in range(300)]
+    events[100:100] = [Event(99.5, "r", "60x12")]
+    data = cast(*events)
+    it = Playing(data, idle=1.0)
+    it.player.pause(True)
+    printed = 0
+    feed = it.engine.feed
+
+    def counted(part: bytes) -> None:
+        nonlocal printed
+        printed += len(part)
+        feed(part)
+
+    monkeypatch.setattr(it.engine, "feed", counted)
+    for _ in range(20):
+        place = chance.uniform(0, 299)
+        it.player.seek(place)
+        it.settle()
+        fresh = Playing(data, idle=1.0)
+        fresh.player.pause(True)
+        fresh.player.seek(place)
+        fresh.settle()
+        assert (it.text, it.engine.cursor, it.engine.modes) == (
+            fresh.text,
+            fresh.engine.cursor,
+            fresh.engine.modes,
+        )
+        assert (it.engine.columns, it.engine.rows) == (fresh.engine.columns, fresh.engine.rows)
+    it.player.seek(299)
+    it.settle()
+    before = printed
+    for place in range(298, 200, -1):
+        it.player.seek(float(place))
+        it.settle()
+    assert printed - before < 99 * 2000
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "KEPT_EVERY", 50)
+    monkeypatch.setattr(playing, "MOST_KEPT", 8)
+    it = Playing(cast(*(Event(float(n), "o", f"line {n}\r\n") for n in range(500))))
+    it.wait(1000)
+    kept = it.player._kept
+    assert 4 <= len(kept) <= 8
+    assert kept[0].reached == 0.0
+    assert kept[-1].reached > 300
 
 
 def test_what_is_no_recording_or_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from pilot import wire
 from pilot.app_config import AppConfig
 from pilot.screens.answers import AnswersScreen
@@ -144,14 +146,43 @@ async def test_who_takes_part_is_chosen(tmp_path: Path) -> None:
 async def test_one_is_lost_and_comes_back_in_its_place_and_one_is_zoomed(tmp_path: Path) -> None:
     async with together(tmp_path) as app:
         await opened(app)
-        app.guests["compute-0-1"].says("the node was turned off", final=True)
+        lost = app.guests["compute-0-1"]
+        lost.refusal = wire.Fault("backend", "its host is away", "")
+        lost.says("the host does not answer", final=True)
+        await app.at(2)
+        await app.sees("its host is away")
+        await app.write("a")
+        await app.all_got(b"a", "compute-0-0", "compute-0-2")
+        assert lost.typed == b""
+        lost.refusal = None
         await app.at(3)
+        await until(lambda: "its host is away" not in app.text(), WAIT, "it is there again")
+        await app.write("b")
+        await app.all_got(b"ab", "compute-0-0", "compute-0-2")
+        await app.all_got(b"b", "compute-0-1")
+        assert lost.typed == b"b", "what was typed while it was away is not typed later"
         await app.release()
         app.tab.pane.tiles.move_to(1)
         await app.press("enter")
         await until(lambda: isinstance(app.app.screen_stack[0], ConsoleScreen), WAIT, "its own tab")
         assert app.pane.node.name == "compute-0-1"
         await until(lambda: "join" in app.guests["compute-0-1"].modes, WAIT, "it types beside the tile")
+
+
+async def test_who_is_off_is_not_typed_at_and_takes_part_again_once_it_is_on(tmp_path: Path) -> None:
+    async with together(tmp_path) as app:
+        await opened(app)
+        one = next(record for record in app.airboss.nodes(()) if record.name == "compute-0-1")
+        store = app.cockpit.desk.live.store
+        store.apply(wire.Delta(store.version + 1, (msgspec.structs.replace(one, state="off"),)))
+        await app.at(2)
+        await app.write("a")
+        await app.all_got(b"a", "compute-0-0", "compute-0-2")
+        assert app.guests["compute-0-1"].typed == b""
+        store.apply(wire.Delta(store.version + 1, (one,)))
+        await app.at(3)
+        await app.write("b")
+        await app.all_got(b"b", *NAMES)
 
 
 async def test_cancel_is_what_enter_does_and_one_node_is_no_broadcast(tmp_path: Path) -> None:

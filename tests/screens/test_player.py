@@ -16,7 +16,8 @@ from pilot.asciicast import Event
 from pilot.console.bittty_engine import BitttyEngine
 from pilot.errors import Exit
 from pilot.live.playing import Player, look_through
-from pilot.screens.player import PlayerApp, shown
+from pilot.render.times import position
+from pilot.screens.player import PlayerApp
 from tests.live.test_playing import cast
 
 EVENTS = (
@@ -44,7 +45,7 @@ async def test_keys() -> None:
         assert player.paused
         await pilot.press("right_square_bracket")
         await until(lambda: player.engine.text(1) == "two")
-        line = app.line.render().plain
+        line = app.pane.line.render().plain
         assert "‖ 8:20 / 16:40  1x" in line
         assert "◆ booted" in line
         await pilot.press("left", "plus")
@@ -85,4 +86,4 @@ def test_what_cannot_be_played_is_said_in_words(tmp_path: Path, capfd: pytest.Ca
 
 
 def test_times() -> None:
-    assert [shown(seconds) for seconds in (0.9, 65, 3723)] == ["0:00", "1:05", "1:02:03"]
+    assert [position(seconds) for seconds in (0.9, 65, 3723)] == ["0:00", "1:05", "1:02:03"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from textual.app import App
@@ -47,13 +48,22 @@ async def test_a_screen_that_takes_long_to_draw_leaves_half_of_the_time_to_other
         slow.now += seconds
         return look.due
 
+    shown = asyncio.Event()
+    look.drawn_aside = shown.set
+
+    async def drawn() -> None:
+        shown.clear()
+        assert not look.frame()
+        async with asyncio.timeout(20):
+            await shown.wait()
+
     slow.takes = 2.0
-    assert not look.frame()
+    await drawn()
     look.mark()
     assert not due(0.0)
     assert not due(1.9)
     assert due(0.2)
     slow.takes = 0.001
-    look.frame()
+    await drawn()
     look.mark()
     assert due(0.1)

@@ -106,11 +106,9 @@ def test_a_choice_is_kept() -> None:
     assert drawing.draw(screen, VIEW).kind == "kitty"
 
 
-def test_text_of_a_picture_for_the_clipboard() -> None:
+def test_text_of_a_frame_for_the_clipboard() -> None:
     screen = Framebuffer(64, 48)
-    drawing = Drawing({"text": Reads(), "blocks": HalfBlocks()}, "blocks", Clock())
-    assert drawing.draw(screen, VIEW).kind == "blocks"
-    read = drawing.read(screen)
+    read = Reads().draw(screen, [screen.whole], VIEW)
     assert read is not None
     lines = FrameLines()
     lines.show((*read.lines, (), ()))

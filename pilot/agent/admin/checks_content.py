@@ -131,7 +131,7 @@ def _nodes(known: set[str], vms: Sequence[Vm]) -> Iterator[Finding]:
             yield warn(
                 what,
                 f"no serial console to open: {_some(silent)}",
-                "Add <console type='pty'/> to the VM's definition, and console=ttyS0 to its kernel.",
+                "Give the VM a <console type='pty'/>: libvirt opens no other; and its kernel console=ttyS0.",
             )
         blind = [vm for vm in nodes if not vm.facts.screen]
         if blind:

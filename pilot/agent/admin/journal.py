@@ -14,6 +14,7 @@ from pilot.agent.admin.context import Context, put_json, say
 from pilot.agent.admin.times import parse_date, show_date
 from pilot.agent.journal_read import Filter, last, pages, read
 from pilot.agent.journal_verify import check_receipts, verify_journal
+from pilot.agent.recordings.audit import Audit, Audited, audit
 from pilot.errors import Exit
 from pilot.journal import Record
 from pilot.journal_check import UNSIGNED, Report, read_receipts
@@ -71,6 +72,7 @@ def verify(args: argparse.Namespace) -> int:
         if time.monotonic() - begin > 1 and sys.stderr.isatty():
             say("")
         witnessed = check_receipts(database, receipts, keys)
+        recordings = audit(database, context.settings.recordings_folder, airboss)
         bad = [(id, problem) for id, problem in witnessed if problem]
         if keys is None and (report.signed or receipts):
             path = context.settings.host_key.with_suffix(".pub")
@@ -79,17 +81,19 @@ def verify(args: argparse.Namespace) -> int:
             put_json(
                 {
                     **msgspec.structs.asdict(report),
-                    "ok": report.broken is None and not bad,
+                    "ok": report.broken is None and not bad and not recordings.troubled,
                     "airboss": None if keys is None else sorted(keys),
                     "unsigned": UNSIGNED,
                     "receipts": [{"record": id, "problem": problem} for id, problem in witnessed],
+                    "recordings": recordings,
                 }
             )
         else:
             _say_report(report)
             for id, problem in witnessed:
                 print(f"receipt of record {id or '?'}: {problem or 'the journal has it as it was signed'}")
-    return Exit.FAILED if report.broken is not None or bad else Exit.OK
+            _say_audit(recordings)
+    return Exit.FAILED if report.broken is not None or bad or recordings.troubled else Exit.OK
 
 
 def _say_report(report: Report) -> None:
@@ -107,6 +111,26 @@ def _say_report(report: Report) -> None:
     print(f"head: record {report.head.id}, {report.head.hash}")
     if report.open:
         print(f"{report.open} intents have no outcome: at work now, or interrupted (journal show --open)")
+
+
+def _say_audit(found: Audit) -> None:
+    for one in found.troubled:
+        print(f"RECORDING {_name(one)} is {one.finding.trouble.upper()}: {one.finding.words}")
+    right = [one for one in found.recordings if not one.finding.trouble]
+    if right:
+        print(f"{len(right)} recordings of consoles are as they were sealed")
+    for one in right:
+        if one.goes_on:
+            words = f": {one.finding.words}" if one.finding.words else ""
+            print(f"recording {_name(one)} goes on{words}")
+    if found.elsewhere:
+        print(f"{found.elsewhere} recordings are with other airbosses of this journal: NOT checked")
+    for name in found.unknown:
+        print(f"{plain(name)} is no recording that the journal knows")
+
+
+def _name(one: Audited) -> str:
+    return f"{plain(one.id, 40)} of {plain(one.name)} ({plain(one.cluster)}, {plain(one.node, 64)})"
 
 
 def _host_key(context: Context) -> str | None:

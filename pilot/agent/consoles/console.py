@@ -131,7 +131,7 @@ class Console:
         if (situation := self.situation()) is not None:
             viewer.tell(situation)
         if self.recorder is not None:
-            self.recorder(asciicast.MARKER, f"{plain(principal)} joined".encode())
+            self.recorder(asciicast.MARKER, f"{plain(principal)} joined".encode(errors="replace"))
         self._holder.nudge()
         return viewer
 
@@ -258,7 +258,7 @@ class Console:
         """A line in what the console printed, for everybody and for later."""
         line = markers.words(self._name(), text, self._clock())
         if self.recorder is not None:  # Before the line: who jumps to the marker sees it.
-            self.recorder(asciicast.MARKER, plain(text).encode())
+            self.recorder(asciicast.MARKER, plain(text).encode(errors="replace"))
         self.printed(form(self.ring.state(), line), kind)
         self.company.tell(Notice(what, f"{plain(self._name())}: {text}"))
 

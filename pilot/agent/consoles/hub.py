@@ -184,7 +184,7 @@ class ConsoleHub:
 
     def record(self, node_id: str, recorder: Recorder | None) -> None:
         """Have somebody told what happens at a node's console, also of a node that is off; None ends it."""
-        if recorder is not None:
+        if recorder is not None and not self._stopped:
             self._console(node_id).recorder = recorder
         elif (console := self._consoles.get(node_id)) is not None:
             console.recorder = None

@@ -6,6 +6,7 @@ import re
 
 from pilot.agent.consoles.draft import Draft, Pen
 from pilot.agent.consoles.modes import AT_REST, Modes
+from pilot.terminal_sequences import NO_WRAP, RESET
 
 _ESC, _SHIFT_OUT, _SHIFT_IN = b"\x1b", b"\x0e", b"\x0f"
 _MAX_STRING = 4096
@@ -43,7 +44,7 @@ class ModeTracker:
     `modes` is a value that is replaced when something changes, so that keeping it costs nothing.
     """
 
-    __slots__ = ("_in_string", "_saved", "modes", "pending")
+    __slots__ = ("_in_string", "_reset", "_saved", "modes", "pending")
 
     def __init__(self) -> None:
         self.modes: Modes = AT_REST
@@ -52,12 +53,14 @@ class ModeTracker:
         self._saved: Pen | None = None
         self._in_string = False
         """`pending` is the beginning of a control string of which more has been dropped."""
+        self._reset = False
+        """The last that was taken was a full reset."""
 
     def copy(self) -> ModeTracker:
         """Another one in the same state."""
         twin = ModeTracker()
         twin.modes, twin.pending = self.modes, self.pending
-        twin._saved, twin._in_string = self._saved, self._in_string
+        twin._saved, twin._in_string, twin._reset = self._saved, self._in_string, self._reset
         return twin
 
     def same(self, other: ModeTracker) -> bool:
@@ -66,6 +69,7 @@ class ModeTracker:
             self.modes is other.modes
             and self._saved is other._saved
             and not self._in_string | other._in_string
+            and self._reset == other._reset
             and self.pending == other.pending == b""
         )
 
@@ -75,7 +79,7 @@ class ModeTracker:
             end = _STRING_END.search(data)
             if end is None:
                 return
-            self._in_string, self.pending = False, b""
+            self._in_string, self.pending, self._reset = False, b"", False
             data = data[end.start() :]
         elif self.pending:
             data = self.pending + data
@@ -85,6 +89,8 @@ class ModeTracker:
             self._sequences(data)
         elif _SHIFT_OUT in data or _SHIFT_IN in data:
             self._sequences(data)
+        if data:
+            self._reset = data.endswith(RESET)
         if not self.pending and data and data[-1] >= 0x80 and (begun := _UTF8_BEGUN.search(data[-3:])):
             self.pending = begun[0]
 
@@ -108,10 +114,12 @@ class ModeTracker:
 
     def _sequences(self, data: bytes) -> None:
         draft = Draft(self.modes, self._saved)
+        reset = 0 if self._reset else -1
         for match in _SEQUENCE.finditer(data):
             kind = match.lastindex
-            if kind is not None:
+            if kind is not None and (match.start() != reset or match[0] != NO_WRAP):
                 _apply(draft, kind, match)
+            reset = match.end() if match[0] == RESET else -1
         self.modes, self._saved = draft.value(), draft.saved
 
 

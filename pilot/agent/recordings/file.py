@@ -6,6 +6,7 @@ seal never promises what a power cut may take.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ SEAL_BYTES = 64 * 1024
 """After so many bytes a part is sealed."""
 SEAL_SECONDS = 60.0
 """After so many seconds a part is sealed, if there is anything in it."""
+FLOOD_BYTES = 1024 * 1024
+"""Of a guest that prints more than the disk takes at once, a part is larger: each seal waits for the disk."""
 _ROOM_FOR_END = 4096
 _PIECE = 64 * 1024
 
@@ -40,7 +43,7 @@ class RecordingFile:
         self._sealer = Sealer()
         self._texts = {OUTPUT: Text(), INPUT: Text()}
         self._time = 0.0
-        self._sealed_at = 0.0
+        self._sealed_at = -math.inf
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self.size = 0
         try:
@@ -70,9 +73,12 @@ class RecordingFile:
         self._time = max(time, self._time)
         return self._add(Event(self._time, code, words))
 
-    def due(self, time: float) -> bool:
-        """Whether a part should be sealed now."""
-        return self._sealer.open >= SEAL_BYTES or (
+    def due(self, time: float, behind: bool = False) -> bool:
+        """Whether a part should be sealed now; the beginning at once, so that there is always one.
+
+        `behind`: much of what comes after it waits to be written.
+        """
+        return self._sealer.open >= (FLOOD_BYTES if behind else SEAL_BYTES) or (
             self._sealer.open > 0 and time >= self._sealed_at + SEAL_SECONDS
         )
 
@@ -151,6 +157,21 @@ def recover(path: Path, seals: Sequence[Seal]) -> tuple[Finding, int]:
             file.flush()
             os.fsync(file.fileno())
         return found, cut
+
+
+def has_events(path: Path) -> bool:
+    """Whether anything follows the header.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    with os.fdopen(fd, "rb") as file:
+        file.readline(_PIECE)
+        return bool(file.read(1))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from pilot.agent.recordings.file import RecordingFile
+from pilot.agent.recordings.file import SEAL_BYTES, RecordingFile
 from pilot.asciicast import OUTPUT, Header
 from pilot.recording_seals import Seal
 
@@ -76,6 +76,7 @@ class RecordingWriter:
         one = _One(id, RecordingFile(path, header, limit))
         with self._condition:
             self._going[id] = one, self._clock()
+            self._condition.notify()
 
     def printed(self, id: str, data: bytes, code: str = OUTPUT) -> None:
         """This was printed (or typed) now. Never waits; nothing happens if no such recording goes on."""
@@ -132,7 +133,7 @@ class RecordingWriter:
         while True:
             with self._condition:
                 if not self._queue and not self._stopping:
-                    self._condition.wait(_PULSE)
+                    self._condition.wait(_PULSE if self._going else None)
                 item = self._queue.popleft() if self._queue else None
                 if item is None and self._stopping:
                     return
@@ -156,7 +157,7 @@ class RecordingWriter:
         try:
             why = work()
             time = self._clock() - begun
-            if why is None and one.file.due(time):
+            if why is None and one.file.due(time, one.waiting > SEAL_BYTES):
                 seal = one.file.seal(time)
                 self._tell(lambda: self._told.sealed(one.id, seal))
         except OSError as error:

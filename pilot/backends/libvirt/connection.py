@@ -23,6 +23,8 @@ import libvirt
 from pilot.backends.libvirt import eventloop
 from pilot.errors import UnreachableError
 
+DOMAINS = 4096
+"""Domains that a connection remembers; beyond that it begins anew."""
 CLOSE_REASONS = {
     libvirt.VIR_CONNECT_CLOSE_REASON_ERROR: "the connection failed",
     libvirt.VIR_CONNECT_CLOSE_REASON_EOF: "libvirtd closed the connection",
@@ -47,6 +49,20 @@ class Connection:
         self._lost: Callable[[str], None] | None = None
         self._lock = threading.Lock()
         self._watched = False
+        self._domains: dict[str, Any] = {}
+
+    def domain(self, uuid: str) -> Any:
+        """The virDomain of a UUID, asked for once: for calls that come again and again.
+
+        It stays right while its domain is turned off and on; of one that is no more, calls fail as ever.
+        Needs `alone`.
+        """
+        domain = self._domains.get(uuid)
+        if domain is None:
+            if len(self._domains) >= DOMAINS:
+                self._domains.clear()
+            domain = self._domains[uuid] = self.raw.lookupByUUIDString(uuid)
+        return domain
 
     def on_lost(self, lost: Callable[[str], None]) -> None:
         """Have `lost` called, once, from libvirt's thread, with why, when the connection ends by itself."""
@@ -62,6 +78,7 @@ class Connection:
             self.alive, self._lost = False, None
         with self.alone:
             raw, self.raw = self.raw, None
+            self._domains.clear()  # each of them keeps the connection open
             if raw is None:
                 return
             if self._watched:

@@ -237,13 +237,13 @@ def _memory(root: ET.Element) -> int:
 def _serial(root: ET.Element) -> bool:
     """Whether openConsole without a device name finds something to open.
 
-    libvirt takes the first console, or else the first serial port; its stream can serve only those whose
-    other end is not a file, socket or nothing.
+    libvirt takes the first console, or else the first serial port, and opens none but those on a pty: for a
+    socket or a device of the host it says that it "is not using a PTY" (qemuDomainOpenConsole).
     """
     for path in ("devices/console", "devices/serial"):
         element = root.find(path)
         if element is not None:
-            return element.get("type") in ("pty", "unix", "dev")
+            return element.get("type") == "pty"
     return False
 
 

@@ -16,8 +16,8 @@ from pilot.errors import BackendError, DeadlineError, PilotError, UnreachableErr
 
 _HINTS: tuple[tuple[str, str], ...] = (
     (r"Active console session", "Something else holds it, such as `virsh console`: end that first."),
-    (r"cannot find character device|does not have a character device",
-     "Give the domain a serial console: `<serial type='pty'/>`."),
+    (r"cannot find character device|does not have a character device|is not using a PTY",
+     "Give the domain a serial console: `<serial type='pty'/>`; libvirt opens no other type."),
     (r"Could not open '.*': Permission denied|Permission denied",
      "libvirt's own account on the host must be able to read and write the VM's files."),
     (r"Cannot access storage file|Could not open '|No such file or directory",

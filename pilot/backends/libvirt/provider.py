@@ -40,17 +40,20 @@ class _Hypervisor:
         settings: Settings,
         rng: Callable[[], float],
         used: Callable[[Mapping[str, Used]], None],
+        wanted: Callable[[], bool],
     ) -> None:
         name, uri = watch.address.name, watch.address.uri
         self.watch = watch
         wait = settings.open_deadline
         self.lanes = Lanes(name, uri, purpose="acts", eager=4, open_deadline=wait)
-        self.probes = Lanes(name, uri, purpose="probes", spare=PROBE_LANES - 1, open_deadline=wait)
+        self.probes = Lanes(
+            name, uri, purpose="probes", spare=PROBE_LANES - 1, patience=0.2, open_deadline=wait
+        )
         self.looks = Lanes(name, uri, purpose="usage", spare=USAGE_LANES - 1, open_deadline=wait)
         self.consoles = Consoles(watch, settings)
         self.screens = Screens(watch, settings)
         self.operations = Operations(watch, self.lanes, settings, sink.starting)
-        self._usage = UsageWatch(watch, self.looks, settings, rng, used)
+        self._usage = UsageWatch(watch, self.looks, settings, rng, used, wanted)
         hung = HungWatch(
             watch, self.probes, settings, rng,
             lambda uuid: self.operations.running(uuid) in ("power.off", "power.install"),
@@ -61,8 +64,10 @@ class _Hypervisor:
 
     def _answered(self, uuid: str, answer: Answer) -> None:
         self._usage.takes(uuid, answer.memory)
-        drives = self.watch.domains.drives(uuid)
-        self.watch.measured(uuid, {drive: answer.sizes.get(drive.disk.target, 0) for drive in drives})
+        known = self.watch.domains.drives(uuid)
+        sizes = {drive: answer.sizes.get(drive.disk.target, 0) for drive in known}
+        if sizes != known:  # which is rare, and this is told of every node again and again
+            self.watch.measured(uuid, sizes)
 
 
 class LibvirtProvider:
@@ -74,6 +79,7 @@ class LibvirtProvider:
         clock: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
         settings: Settings | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         """Nothing is opened before `start`.
 
@@ -82,11 +88,13 @@ class LibvirtProvider:
             clock: seconds since the epoch.
             rng: from 0 to 1, spreads what would else happen at once.
             settings: intervals and bounds.
+            wanted: whether somebody looks at what nodes use; else it is looked at more rarely.
         """
         self._addresses = tuple(hosts)
         self._clock = clock
         self._rng = rng
         self._settings = settings or Settings()
+        self._wanted = wanted
         self._sink: Sink | None = None
         self._hosts: dict[str, _Hypervisor] = {}
         self._where: dict[str, _Hypervisor] = {}
@@ -103,8 +111,9 @@ class LibvirtProvider:
                 tell_host=self._host, tell_nodes=self._nodes, tell_gone=lambda _watch, ids: self._gone(ids),
             )  # fmt: skip
             self._hosts[address.name] = _Hypervisor(
-                watch, sink, self._settings, self._rng, functools.partial(self._used, address.name)
-            )
+                watch, sink, self._settings, self._rng,
+                functools.partial(self._used, address.name), self._wanted,
+            )  # fmt: skip
 
     async def stop(self) -> None:
         """Stop watching, let the connections go; what hangs is left to itself after 4 s."""

@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True):
     hung_after: float = 1.5
     """A monitor that has not answered for so long is called hung."""
     usage: float = 5.0
-    """Between two looks at what a running domain uses."""
+    """Between two looks at what a running domain uses, while somebody wants to know."""
     usage_rate: float = 80.0
     """Domains looked at in a second on one host at most: with more than 400 the interval grows."""
     usage_patience: float = 3.0

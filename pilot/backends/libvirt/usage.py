@@ -15,11 +15,11 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import libvirt
 import msgspec
 
+from pilot.backends.libvirt.connection import Connection
 from pilot.backends.libvirt.faults import is_lost
 from pilot.backends.libvirt.host import HostWatch
 from pilot.backends.libvirt.lane import Lanes
@@ -30,6 +30,8 @@ from pilot.errors import DeadlineError, PilotError
 CHUNK = 25
 """Domains looked at in one call of a lane's thread."""
 LANES = 4
+UNSEEN = 4
+"""While nobody watches, only every so many rounds there is a look."""
 
 
 class Look(msgspec.Struct, frozen=True, gc=False):
@@ -55,7 +57,7 @@ class Batch:
         self.given_up = False
         self.over = False
 
-    def look(self, raw: Any) -> None:
+    def look(self, connection: Connection) -> None:
         """Look at all of them; blocks while libvirt keeps one's lock."""
         try:
             for uuid in self.uuids:
@@ -63,7 +65,7 @@ class Batch:
                 if self.given_up:
                     return
                 try:
-                    _state, _most, memory, vcpus, used = raw.lookupByUUIDString(uuid).info()
+                    _state, _most, memory, vcpus, used = connection.domain(uuid).info()
                 except libvirt.libvirtError as error:
                     if is_lost(error):
                         raise
@@ -94,12 +96,15 @@ class UsageWatch:
         settings: Settings,
         rng: Callable[[], float],
         tell: Callable[[Mapping[str, Used]], None],
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`wanted` tells whether somebody looks at what is told now."""
         self._watch = watch
         self._lanes = lanes
         self._settings = settings
         self._rng = rng
         self._tell = tell
+        self._wanted = wanted
         self._queue: deque[str] = deque()
         self._looks: dict[str, Look] = {}
         self._memory: dict[str, int] = {}
@@ -116,12 +121,15 @@ class UsageWatch:
         """Look, again and again, until cancelled. Each host has moments of its own."""
         loop = asyncio.get_running_loop()
         after = loop.time() + self._settings.usage * self._rng()
+        unseen = 0
         while True:
             await asyncio.sleep(after - loop.time())
-            running: set[str] = set()
-            if self._watch.record.state == "up":
-                running = set(self._watch.domains.running())
-            await self._round(running)
+            unseen = 0 if self._wanted() or self._watch.record.state != "up" else (unseen + 1) % UNSEEN
+            if unseen == 0:
+                running: set[str] = set()
+                if self._watch.record.state == "up":
+                    running = set(self._watch.domains.running())
+                await self._round(running)
             after = max(after + self._settings.usage, loop.time() + self._settings.usage / 2)
 
     async def _round(self, running: set[str]) -> None:
@@ -163,7 +171,7 @@ class UsageWatch:
         while left:
             batch = Batch(left[:CHUNK])
             try:
-                await self._lanes.call("looking at domains", batch.look, self._settings.usage_patience)
+                await self._lanes.call_on("looking at domains", batch.look, self._settings.usage_patience)
                 left = left[CHUNK:]
             except DeadlineError:
                 batch.given_up = True

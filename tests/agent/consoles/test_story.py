@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pilot.agent.consoles import story, trouble
 from pilot.agent.consoles import hub as hub_module
+from pilot.agent.consoles import story, trouble
 from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.consoles.viewer import Viewer
 from pilot.errors import BackendError, UnreachableError

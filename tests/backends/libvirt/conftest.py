@@ -160,9 +160,14 @@ async def rig() -> AsyncIterator[Callable[..., Awaitable[Rig]]]:
     """Starts providers: `await rig(host, …)`; stopped after the test, within their promise of 5 s."""
     made: list[LibvirtProvider] = []
 
-    async def make(*hosts: PrivateHost | HostAddress, settings: Settings = FAST, up: bool = True) -> Rig:
+    async def make(
+        *hosts: PrivateHost | HostAddress,
+        settings: Settings = FAST,
+        up: bool = True,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Rig:
         addresses = [h if isinstance(h, HostAddress) else HostAddress(h.name, h.uri) for h in hosts]
-        provider = LibvirtProvider(addresses, settings=settings)
+        provider = LibvirtProvider(addresses, settings=settings, wanted=wanted)
         made.append(provider)
         sink = Recorder()
         await provider.start(sink)

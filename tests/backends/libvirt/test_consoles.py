@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import threading
 import time
@@ -87,6 +88,24 @@ async def test_a_second_holder_is_refused_and_a_closed_console_is_free(running: 
     with pytest.raises(BackendError, match="Active console session"):
         await r.console("vm-2")
     stream.abort()
+
+
+async def test_a_serial_line_that_is_no_pty_is_none_that_libvirt_opens(
+    hosts: Hosts, tiny: NewTiny, rig: NewRig
+) -> None:
+    vms = tiny(hosts())
+    definition = vms.define("vm-1").XMLDesc()
+    socket = '<console type="tcp"><source mode="bind" host="127.0.0.1" service="0"/>'
+    changed = re.sub(r"<(console|serial) type=.pty.>", socket.replace("console", r"\1"), definition)
+    assert changed != definition
+    vms.connection.defineXML(changed).create()
+    r = await rig(vms.host)
+    node = r.sink.node("vm-1")
+    assert node is not None
+    assert not node.serial
+    with pytest.raises(BackendError, match="not using a PTY") as refused:
+        await r.console("vm-1")
+    assert "type='pty'" in refused.value.hint
 
 
 async def test_nothing_is_lost_of_a_flood_and_the_loop_may_lag(running: tuple[Rig, Tiny]) -> None:

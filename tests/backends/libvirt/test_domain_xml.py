@@ -125,7 +125,8 @@ def test_numbers_that_are_none(value: str) -> None:
     [
         ("<console type='pty'/>", True),
         ("<serial type='pty'/>", True),
-        ("<serial type='unix'/>", True),
+        ("<serial type='unix'/>", False),
+        ("<serial type='dev'/>", False),
         ("<serial type='file'/>", False),
         ("<console type='null'/><serial type='pty'/>", False),
         ("", False),

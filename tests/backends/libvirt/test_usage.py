@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilot.backends.libvirt import sizes
+from pilot.backends.libvirt.connection import Connection
 from pilot.backends.libvirt.domain_xml import Drive
-from pilot.backends.libvirt.usage import Look, percent
+from pilot.backends.libvirt.usage import UNSEEN, Batch, Look, percent
 from pilot.backends.provider import NOT_KNOWN, Used
 from pilot.demo.hypervisor import PrivateHost
 from pilot.records import Node
@@ -224,4 +225,38 @@ async def test_no_more_domains_are_looked_at_than_the_rate_allows_and_all_get_th
     r = await rig(host, settings=msgspec.structs.replace(FAST, usage_rate=40.0))
     await until(lambda: len(r.sink.used) == 61, 30, "all were looked at, and told")
     assert max(len(used) for used in r.sink.uses) <= 20
+    outside.close()
+
+
+async def test_while_nobody_watches_the_looks_are_rarer(
+    test_host: Hosts, rig: NewRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = test_host()
+    outside = libvirt.open(host.uri)
+    outside.createXML(
+        "<domain type='test'><name>vm-1</name><memory>1024</memory><vcpu>1</vcpu>"
+        "<os><type>hvm</type></os></domain>"
+    )
+    watched, rounds, looks = False, 0, 0
+    look = Batch.look
+
+    def counted(batch: Batch, connection: Connection) -> None:
+        nonlocal looks
+        looks += 1
+        look(batch, connection)
+
+    def wanted() -> bool:
+        nonlocal rounds
+        rounds += 1
+        return watched
+
+    monkeypatch.setattr(Batch, "look", counted)
+    r = await rig(host, settings=msgspec.structs.replace(FAST, usage=0.1), wanted=wanted)
+    await until(lambda: looks == 3, 30, "it is looked at though nobody watches")
+    assert rounds >= 2 * UNSEEN, "most rounds are without a look"
+    assert told(r, "vm-1").cpu != NOT_KNOWN
+    watched = True
+    before = rounds - looks
+    await until(lambda: looks >= 9, 30)
+    assert rounds - looks <= before + 1, "somebody watches: each round has a look"
     outside.close()
