@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: what this program reads and writes."""
 
 metadata = sa.MetaData()
@@ -79,4 +79,14 @@ journal_head = sa.Table(
     sa.Column("last", sa.BigInteger, nullable=False, comment="0 before the first record."),
     sa.Column("hash", sa.Text, nullable=False),
     comment="One row, locked by whoever appends.",
+)
+
+cordons = sa.Table(
+    "cordons",
+    metadata,
+    sa.Column("host", sa.Text, primary_key=True),
+    sa.Column("principal", sa.Text, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    comment="Hosts on which no node is started any more.",
 )
