@@ -24,6 +24,7 @@ from pilot.screens import acting, leaving
 from pilot.screens.activity import ActivityScreen
 from pilot.screens.base import GoneTo, PilotScreen, TabChosen
 from pilot.screens.filtered import FilteredScreen
+from pilot.screens.hosts import HostsScreen
 from pilot.screens.journal import JournalScreen
 from pilot.screens.nodes import NodesScreen
 from pilot.screens.questions import StoppedScreen
@@ -44,6 +45,7 @@ _log = logging.getLogger(__name__)
 
 AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
     "nodes": NodesScreen,
+    "hosts": HostsScreen,
     "activity": ActivityScreen,
     "journal": JournalScreen,
 }

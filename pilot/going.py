@@ -18,6 +18,7 @@ from pilot.verbs import VERBS, Verb
 
 AREAS: dict[str, tuple[str, ...]] = {
     "nodes": ("nodes", "node", "vms", "vm"),
+    "hosts": ("hosts", "host"),
     "activity": ("activity", "asked"),
     "journal": ("journal",),
 }

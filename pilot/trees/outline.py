@@ -177,6 +177,10 @@ class Outline:
         self._match, self._matched = match, matched
         self._hits = Counter(above for key in matched for above in self.entries[key].above)
 
+    def matched(self) -> Iterator[Entry]:
+        """The lines that match what is looked for."""
+        return (self.entries[key] for key in self._matched)
+
     def passes(self, entry: Entry) -> bool:
         """Whether a line is shown."""
         if self._match is not None:

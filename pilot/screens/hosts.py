@@ -1,0 +1,115 @@
+"""Hosts as a tree: how much of each is given away, what runs there, and its storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from pilot.records import Host, Node, Pool, Volume
+from pilot.render import host_cells, node_cells
+from pilot.render.node_search import NODE_FIELDS
+from pilot.render.table import Cell
+from pilot.screens.tree import TreeScreen
+from pilot.trees import hosts
+from pilot.trees.entries import Entry
+from pilot.trees.outline import EntriesOf
+from pilot.trees.searching import Fields
+from pilot.widgets.table import TableColumn
+
+
+def _of_nodes(read: Callable[[Node], Sequence[str]]) -> Callable[[Entry], Sequence[str]]:
+    return lambda entry: read(entry.record) if isinstance(entry.record, Node) else ()
+
+
+class HostsScreen(TreeScreen):
+    """An area of the app."""
+
+    MODE = "hosts"
+    NAME = "hosts"
+    COUNTED = "nodes"
+    FIELDS: ClassVar[Fields] = {name: _of_nodes(read) for name, read in NODE_FIELDS.items()} | {
+        "name": lambda entry: (entry.name,),
+    }
+
+    def entries_of(self) -> EntriesOf:
+        """Host, its nodes, its storage."""
+        return hosts.entries
+
+    def nothing(self) -> str:
+        """Why the tree is empty."""
+        return "No host of yours is known: `[[host]]` tables in airboss's agent.toml name a site's hosts."
+
+    def name_cell(self, entry: Entry) -> Cell:
+        """Hosts stand out; of a node its cluster is told too."""
+        record = entry.record
+        if isinstance(record, Node) and record.cluster:
+            return Cell(f"{record.cluster}  {entry.name}")
+        return super().name_cell(entry)
+
+    def about(self, entry: Entry, now: float) -> Sequence[Cell]:
+        """More of a host."""
+        return host_cells.about_host(entry.record, now) if isinstance(entry.record, Host) else ()
+
+    def cells(self) -> list[TableColumn[Entry]]:
+        """What is known of each line."""
+
+        def column(
+            key: str, title: str, cell: Callable[[Entry, float], Cell], width: int, **more: Any
+        ) -> TableColumn[Entry]:
+            return TableColumn(key, title, cell, lambda _: 0, width, **more)
+
+        return [
+            column("state", "STATE", self._state, 16, timed=True, priority=1),
+            column("cpu", "CPU", self._processors, 14, right=True, priority=2),
+            column("memory", "MEM", self._memory, 14, right=True, priority=3),
+            column("what", "", self._what, 20, weight=2, priority=4, flashes=False),
+        ]
+
+    def _state(self, entry: Entry, now: float) -> Cell:
+        record = entry.record
+        if isinstance(record, Node):
+            return node_cells.state_with_pending(record, self._pending_of(record), now)
+        if isinstance(record, Host):
+            return host_cells.state_cell(record, now)
+        return host_cells.pool_cell(record) if isinstance(record, Pool) and entry.part is None else Cell("")
+
+    def _pending_of(self, node: Node) -> str | None:
+        return self.cockpit.desk.activities.pending(node.id)
+
+    def _given(self, entry: Entry) -> tuple[int, int]:
+        below = (child.record for child in self.outline.below(entry.key))
+        return host_cells.given(record for record in below if isinstance(record, Node))
+
+    def _processors(self, entry: Entry, _now: float) -> Cell:
+        record = entry.record
+        if isinstance(record, Node):
+            return node_cells.cpu_cell(record, self.cockpit.desk.live.usage.cpu(record.id))
+        if not entry.depth:
+            return host_cells.processors_cell(
+                record if isinstance(record, Host) else None, self._given(entry)[0]
+            )
+        return Cell("")
+
+    def _memory(self, entry: Entry, _now: float) -> Cell:
+        record = entry.record
+        if isinstance(record, Node):
+            return node_cells.memory_cell(record)
+        if isinstance(record, Pool):
+            return host_cells.room_cell(entry.part if isinstance(entry.part, Volume) else record)
+        return host_cells.memory_cell(record if isinstance(record, Host) else None, self._given(entry)[1])
+
+    def _what(self, entry: Entry, _now: float) -> Cell:
+        record = entry.record
+        if isinstance(record, Node):
+            vlans = node_cells.vlan_cell(record).text
+            return Cell(f"VLAN {vlans}" if vlans else "", "dim")
+        if isinstance(record, Pool):
+            if isinstance(entry.part, Volume):
+                return Cell(self._users(entry.part), "dim")
+            return Cell(record.words or record.type, "bad" if record.words else "dim")
+        return Cell(host_cells.counted(self.outline.below(entry.key)), "dim")
+
+    def _users(self, volume: Volume) -> str:
+        records = self.cockpit.desk.live.store.records
+        users = [record for key in volume.nodes if isinstance(record := records.get(key), Node)]
+        return ", ".join(user.name or user.domain for user in users) or "used by no node"

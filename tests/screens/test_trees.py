@@ -1,0 +1,63 @@
+"""Trees in the whole app, against a real airboss."""
+
+from __future__ import annotations
+
+from tests.screens.conftest import NODES, Pretended
+from tests.support.airboss import Airboss, Person
+from tests.support.cockpit import knows, opened
+from tests.support.waiting import until
+
+
+async def test_hosts_with_their_nodes_are_live(boss: Airboss, ada: Person, fleet: Pretended) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.go("hosts")
+        await pilot.sees("▾ fleet")
+        await pilot.sees("● up")
+        await pilot.sees(f"0 of {NODES} on: vc1 {NODES}")
+        fleet.switch_on(2)
+        await pilot.sees(f"1 of {NODES} on")
+        fleet.undefine(3)
+        await until(lambda: "compute-0-3" not in pilot.text())
+        await pilot.sees(f"{NODES - 1} nodes")
+
+
+async def test_branches_fold_and_filters_open_them(boss: Airboss, ada: Person) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.go("hosts")
+        await pilot.sees("▾ fleet")
+        await pilot.press("down", "left", "left")
+        await pilot.sees("▸ fleet")
+        assert "compute-0-1" not in pilot.text()
+        await pilot.press("slash", *"0-11", "enter")
+        await pilot.sees("▾ fleet")
+        await pilot.sees(f"1 of {NODES} nodes")
+        await pilot.sees("compute-0-11")
+        await pilot.press("escape")
+        await pilot.sees("▸ fleet")
+        await pilot.press("right", "right")
+        await pilot.sees("▾ fleet")
+        await pilot.press("space", "down", "space")
+        await pilot.sees("2 marked")
+
+
+async def test_enter_leads_to_the_node(boss: Airboss, ada: Person) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.go("hosts")
+        await pilot.sees("compute-0-4")
+        await pilot.press("down", "down", "down", "enter")
+        await until(lambda: pilot.app.current_mode == "nodes")
+        await until(lambda: pilot.under_cursor == "compute-0-2")
+
+
+async def test_verbs_are_for_the_nodes_of_the_marked_lines(boss: Airboss, ada: Person) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.go("hosts")
+        await pilot.sees("compute-0-4")
+        await pilot.press("p")
+        await pilot.sees("there is no node for it here")
+        await pilot.press("down", "space", "down", "space", "p", "o")
+        await pilot.sees(f"2 of {NODES} on")
