@@ -27,6 +27,7 @@ from pilot.screens.filtered import FilteredScreen
 from pilot.screens.hosts import HostsScreen
 from pilot.screens.journal import JournalScreen
 from pilot.screens.nodes import NodesScreen
+from pilot.screens.overview import OverviewScreen
 from pilot.screens.questions import StoppedScreen
 from pilot.verbs import BY_ID
 from pilot.widgets.confirm import ConfirmScreen
@@ -46,6 +47,7 @@ _log = logging.getLogger(__name__)
 AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
     "nodes": NodesScreen,
     "hosts": HostsScreen,
+    "overview": OverviewScreen,
     "activity": ActivityScreen,
     "journal": JournalScreen,
 }

@@ -19,6 +19,7 @@ from pilot.verbs import VERBS, Verb
 AREAS: dict[str, tuple[str, ...]] = {
     "nodes": ("nodes", "node", "vms", "vm"),
     "hosts": ("hosts", "host"),
+    "overview": ("overview", "attention"),
     "activity": ("activity", "asked"),
     "journal": ("journal",),
 }

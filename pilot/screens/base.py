@@ -26,7 +26,13 @@ from pilot.widgets.key_bar import KeyBar
 from pilot.widgets.prompt import Prompt
 from pilot.widgets.tab_strip import Tab, TabStrip
 
-AREAS = (("nodes", "Nodes"), ("hosts", "Hosts"), ("activity", "Activity"), ("journal", "Journal"))
+AREAS = (
+    ("nodes", "Nodes"),
+    ("hosts", "Hosts"),
+    ("overview", "Overview"),
+    ("activity", "Activity"),
+    ("journal", "Journal"),
+)
 """The app's areas: mode, and what the tab says."""
 
 NEWS_SECONDS = 20.0

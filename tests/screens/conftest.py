@@ -39,6 +39,10 @@ class Pretended(Fleet):
         """Somebody turns it off past airboss."""
         self._domain(number).destroy()
 
+    def suspend(self, number: int) -> None:
+        """Somebody pauses it past airboss."""
+        self._domain(number).suspend()
+
     def undefine(self, number: int) -> None:
         """One node less."""
         self._domain(number).undefine()

@@ -1,0 +1,41 @@
+"""What needs attention, in the whole app against a real airboss."""
+
+from __future__ import annotations
+
+from tests.screens.conftest import NODES, Pretended
+from tests.support.airboss import Airboss, Person
+from tests.support.cockpit import knows, opened
+from tests.support.waiting import until
+
+
+async def test_a_paused_node_needs_attention_until_it_is_mended(
+    boss: Airboss, ada: Person, fleet: Pretended
+) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.go("overview")
+        await pilot.sees("Nothing needs attention.")
+        fleet.switch_on(3)
+        fleet.suspend(3)
+        await pilot.sees("◆ paused")
+        await pilot.sees("compute-0-3: paused: a disk that is full does that, and so do people")
+        await pilot.sees("m resume")
+        await pilot.press("slash", *"what:hung", "enter")
+        await until(lambda: "◆ paused" not in pilot.text())
+        await pilot.press("escape")
+        await pilot.sees("◆ paused")
+        await pilot.press("m")
+        await pilot.sees("Nothing needs attention.")
+
+
+async def test_a_host_that_goes_silent_is_the_worst(boss: Airboss, ada: Person, fleet: Pretended) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.go("overview")
+        fleet.switch_on(3)
+        fleet.suspend(3)
+        await pilot.sees("◆ paused")
+        fleet.stop()
+        await pilot.sees("▲ silent")
+        await pilot.sees(f"{NODES} nodes with an unknown state")
+        await until(lambda: "◆ paused" not in pilot.text(), what="the host speaks for its nodes")
