@@ -34,6 +34,8 @@ COMMANDS = (
     Command("wall", "wall", "the screens of all your nodes side by side, as text"),
     Command("vnc", "vnc", "a node's screen in a viewer of your own: TigerVNC's, virt-viewer"),
     Command("watch", "watch", "every change of your nodes, as it happens"),
+    Command("cordon", "cordon", "start no node on a host any more (the site's admins)"),
+    Command("uncordon", "cordon", "let nodes be started on a host again"),
     Command("journal", "journal", "what was asked of your nodes, by whom, and what came of it"),
     Command("keys", "keys", "your SSH keys: create one, list what would be shown"),
     Command("sites", "sites", "the sites that are known here"),

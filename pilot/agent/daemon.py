@@ -24,6 +24,7 @@ from pilot.agent.attaching import Attaching
 from pilot.agent.console_log import ConsoleLogStreams
 from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.consoles.logs import ConsoleLogs
+from pilot.agent.cordon import Cordons
 from pilot.agent.database import Database
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
@@ -181,6 +182,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     screens = Screens(inventory, provider_or_refuse, ledger, shares)
     inventory.on_node.append(screens.node_changed)
     inventory.on_gone.append(screens.node_gone)
+    cordons = Cordons(database, inventory, ledger, clock)
     sending = Sending(hub.type_at, (hub.tell, screens.tell))
     service = Service(
         site=settings.site.name,
@@ -191,7 +193,8 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         recordings=RecordingStreams(shelf, shares),
         screens=screens,
         shares=shares,
-        power=Power(inventory, provider_of, ledger, sending, recordings),
+        power=Power(inventory, provider_of, ledger, sending, recordings, cordons),
+        cordons=cordons,
         ledger=ledger,
         journals=JournalStreams(database, journal, added),
         usage=usage,
@@ -208,6 +211,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
 
     registry.subscribe(entitlements_changed)
     entitlements_changed()
+    await cordons.load()
     await recovery.load()
     await recordings.load()
     await journal.event(actor="airboss", auth="airboss", verb=STARTED, result={"version": __version__})
@@ -215,6 +219,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     stack.push_async_callback(provider.stop)
     _background(stack, usage.run(), "usage", ending)
     _background(stack, registry.follow(), "registry", ending)
+    _background(stack, cordons.follow(), "cordons", ending)
     _background(stack, _recheck(doors, service), "recheck", ending)
     await _listen(settings, doors, host_key, stack)
     stack.push_async_callback(doors.close)

@@ -16,6 +16,8 @@ from pilot.verbs import BY_ID, Value, Verb
 _AGAIN = "Connect again; if it stays, update the client."
 _ALL_OWN = ("node.list", "watch")
 """Verbs that mean all that is the signer's, if no cluster is named."""
+_NO_CLUSTER = ("site", "host")
+"""Scopes of verbs that are for no cluster."""
 _ALL_THE_SITE = ("journal.read",)
 """Verbs that mean the whole site, if no cluster is named: for its admins only."""
 
@@ -79,7 +81,7 @@ def entitle(
     verb = BY_ID.get(verb_id)
     if verb is None:
         raise UsageError(f"there is no verb '{wire.plain(verb_id, 40)}'", "`pilot --help` lists the verbs.")
-    if not cluster and verb.scope != "site" and verb.id not in (*_ALL_OWN, *_ALL_THE_SITE):
+    if not cluster and verb.scope not in _NO_CLUSTER and verb.id not in (*_ALL_OWN, *_ALL_THE_SITE):
         raise UsageError(f"{verb.id} needs a cluster", "Say which with --cluster.")
     if not cluster and verb.id in _ALL_THE_SITE and not is_site_admin(caller.grants()):
         raise RefusedError(

@@ -8,12 +8,12 @@ date by newer records instead of by all those in between.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
 from pilot.backends.provider import Extra
-from pilot.records import AnyRecord, Cluster, Host, Node
+from pilot.records import AnyRecord, Cluster, Cordon, Host, Node
 
 BATCH_SECONDS = 0.004
 """Changes within this time travel together. Small beside a person's eye, large beside a burst of events."""
@@ -65,6 +65,7 @@ class Inventory:
         self._by_cluster: dict[str, dict[str, Node]] = {}
         self._presence: dict[str, tuple[str, int]] = {}
         self._recorded: set[str] = set()
+        self._cordons: dict[str, Cordon] = {}
         self._watchers: set[Watcher] = set()
         self._pending: set[str] = set()
         self._flush_handle: asyncio.TimerHandle | None = None
@@ -72,8 +73,8 @@ class Inventory:
     # --- told by providers and the registry ------------------------------------------------------
 
     def host(self, host: Host) -> None:
-        """A host appeared or changed."""
-        self._put(host)
+        """A host appeared or changed. Its cordon is airboss's own."""
+        self._put(msgspec.structs.replace(host, cordon=self._cordons.get(host.name)))
 
     def nodes(self, nodes: Iterable[Node]) -> None:
         """Nodes appeared or changed."""
@@ -110,6 +111,13 @@ class Inventory:
         if isinstance(node, Node):
             self._put_node(msgspec.structs.replace(node, recorded=recorded))
 
+    def cordoned(self, cordons: Mapping[str, Cordon]) -> None:
+        """The hosts that are cordoned now, all of them."""
+        self._cordons = dict(cordons)
+        for record in list(self.records.values()):
+            if isinstance(record, Host):
+                self.host(record)
+
     def clusters(self, clusters: Iterable[Cluster]) -> None:
         """The clusters of the site, all of them."""
         wanted = {cluster.id: cluster for cluster in clusters}
@@ -126,6 +134,10 @@ class Inventory:
         """The node with this id."""
         record = self.records.get(node_id)
         return record if isinstance(record, Node) else None
+
+    def cordon(self, host: str) -> Cordon | None:
+        """Who cordoned a host, when and why; None if nobody did."""
+        return self._cordons.get(host)
 
     def members(self, cluster: str) -> Iterator[Node]:
         """The nodes of a cluster, in no order."""

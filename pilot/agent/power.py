@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pilot import wire
 from pilot.agent.caller import Caller
+from pilot.agent.cordon import Cordons
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
@@ -38,12 +39,14 @@ class Power:
         ledger: Ledger,
         sending: Sending,
         recordings: Recordings,
+        cordons: Cordons,
     ) -> None:
         self._inventory = inventory
         self._provider_of = provider_of
         self._ledger = ledger
         self._sending = sending
         self._recordings = recordings
+        self._cordons = cordons
 
     async def run(self, caller: Caller, asked: Asked, tell: Tell) -> wire.Reply:
         """Do the verb on all its targets; the reply holds each outcome and the receipt.
@@ -121,6 +124,7 @@ class Power:
             if verb in recordings.VERBS:
                 outcome = ended("done", note=await self._recordings.act(caller, node, verb, args))
             else:
+                self._cordons.refuse(self._inventory.node(node.id) or node, verb)
                 acted = await provider.act(node.id, verb, args, progress)
                 self._sending.sent(caller.principal, node, verb, args)
                 outcome = ended("done", state=acted.state, note=acted.note)

@@ -14,6 +14,7 @@ from pilot.agent.attaching import Attaching
 from pilot.agent.caller import Caller
 from pilot.agent.console_log import ConsoleLogStreams
 from pilot.agent.consoles.viewer import Viewer
+from pilot.agent.cordon import Cordons
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal_stream import JournalStreams
@@ -66,6 +67,7 @@ class Service:
         recordings: RecordingStreams,
         shares: Shares,
         power: Power,
+        cordons: Cordons,
         ledger: Ledger,
         journals: JournalStreams,
         usage: Usage,
@@ -80,6 +82,7 @@ class Service:
         self._recordings = recordings
         self._shares = shares
         self._power = power
+        self._cordons = cordons
         self._ledger = ledger
         self._journals = journals
         self._usage = usage
@@ -140,6 +143,9 @@ class Service:
             await self._recordings.read(caller, asked, outlet)
         elif asked.verb.id == "journal.read":
             await self._journal(caller, asked, outlet)
+        elif asked.verb.scope == "host":
+            with self._shares.take("act", caller.holder):
+                outlet.tell(await self._cordons.act(caller, asked))
         else:
             outlet.tell(await self.power(caller, asked, outlet.tell))
 

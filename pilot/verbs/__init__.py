@@ -7,6 +7,7 @@ table, so that nothing about a verb is written twice.
 from __future__ import annotations
 
 from pilot.verbs.consoles import CONSOLES
+from pilot.verbs.hosts import HOSTS
 from pilot.verbs.looking import LOOKING
 from pilot.verbs.power import POWER
 from pilot.verbs.sending import SENDING
@@ -14,7 +15,7 @@ from pilot.verbs.verb import Argument, Danger, Scope, Value, Verb
 
 __all__ = ["BY_ID", "VERBS", "Argument", "Danger", "Scope", "Value", "Verb", "verb_table"]
 
-VERBS: tuple[Verb, ...] = (*LOOKING, *CONSOLES, *POWER, *SENDING)
+VERBS: tuple[Verb, ...] = (*LOOKING, *CONSOLES, *POWER, *SENDING, *HOSTS)
 
 BY_ID: dict[str, Verb] = {verb.id: verb for verb in VERBS}
 

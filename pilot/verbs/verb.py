@@ -9,7 +9,7 @@ import msgspec
 from pilot.errors import UsageError
 from pilot.records import NodeState, Role
 
-Scope = Literal["node", "cluster", "site"]
+Scope = Literal["node", "cluster", "host", "site"]
 Danger = Literal[0, 1, 2, 3]
 Value = str | int | float | bool
 
