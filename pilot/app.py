@@ -25,10 +25,13 @@ from pilot.screens.activity import ActivityScreen
 from pilot.screens.base import GoneTo, PilotScreen, TabChosen
 from pilot.screens.filtered import FilteredScreen
 from pilot.screens.hosts import HostsScreen
+from pilot.screens.instances import InstancesScreen
 from pilot.screens.journal import JournalScreen
+from pilot.screens.machines import MachinesScreen
 from pilot.screens.nodes import NodesScreen
 from pilot.screens.overview import OverviewScreen
 from pilot.screens.questions import StoppedScreen
+from pilot.screens.vlans import VlansScreen
 from pilot.verbs import BY_ID
 from pilot.widgets.confirm import ConfirmScreen
 from pilot.widgets.graphics import TerminalGraphics
@@ -47,6 +50,9 @@ _log = logging.getLogger(__name__)
 AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
     "nodes": NodesScreen,
     "hosts": HostsScreen,
+    "vlans": VlansScreen,
+    "instances": InstancesScreen,
+    "slots": MachinesScreen,
     "overview": OverviewScreen,
     "activity": ActivityScreen,
     "journal": JournalScreen,

@@ -19,6 +19,9 @@ from pilot.verbs import VERBS, Verb
 AREAS: dict[str, tuple[str, ...]] = {
     "nodes": ("nodes", "node", "vms", "vm"),
     "hosts": ("hosts", "host"),
+    "vlans": ("vlans", "vlan"),
+    "instances": ("instances", "instance", "ec2"),
+    "slots": ("slots", "slot", "machines", "pools"),
     "overview": ("overview", "attention"),
     "activity": ("activity", "asked"),
     "journal": ("journal",),

@@ -29,6 +29,9 @@ from pilot.widgets.tab_strip import Tab, TabStrip
 AREAS = (
     ("nodes", "Nodes"),
     ("hosts", "Hosts"),
+    ("vlans", "VLANs"),
+    ("instances", "EC2"),
+    ("slots", "Slots"),
     ("overview", "Overview"),
     ("activity", "Activity"),
     ("journal", "Journal"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pilot.records import Host, Node, Pool, Volume
 from pilot.render import host_cells, node_cells
 from pilot.render.node_search import NODE_FIELDS
 from pilot.render.table import Cell
 from pilot.screens.tree import TreeScreen
+from pilot.screens.tree_columns import column
 from pilot.trees import hosts
 from pilot.trees.entries import Entry
 from pilot.trees.outline import EntriesOf
@@ -52,12 +53,6 @@ class HostsScreen(TreeScreen):
 
     def cells(self) -> list[TableColumn[Entry]]:
         """What is known of each line."""
-
-        def column(
-            key: str, title: str, cell: Callable[[Entry, float], Cell], width: int, **more: Any
-        ) -> TableColumn[Entry]:
-            return TableColumn(key, title, cell, lambda _: 0, width, **more)
-
         return [
             column("state", "STATE", self._state, 16, timed=True, priority=1),
             column("cpu", "CPU", self._processors, 14, right=True, priority=2),

@@ -194,6 +194,15 @@ class TreeScreen(NodeKeys):
         self.table.apply(changed, gone)
         self.table.empty_text = self._nothing()
 
+    def look_anew(self) -> None:
+        """Another tree of the same records."""
+        self.outline = Outline(self._entries)
+        self.table.over(self.outline.is_branch, self.outline.is_open)
+        if self._filter_text:
+            self.outline.match(self.parse_filter(self._filter_text)[1])
+        self._replace()
+        self._draw()
+
     def _nothing(self) -> str:
         live = self.cockpit.desk.live
         if live.store.complete:

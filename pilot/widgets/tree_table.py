@@ -44,6 +44,10 @@ class TreeTable(VirtualTable[Entry]):
     ) -> None:
         """`is_branch`, `is_open`: of the line of this key."""
         super().__init__(columns, lambda entry: entry.key, tie=lambda entry: entry.path, **more)
+        self.over(is_branch, is_open)
+
+    def over(self, is_branch: Callable[[str], bool], is_open: Callable[[str], bool]) -> None:
+        """Ask these of lines from now on."""
         self._is_branch = is_branch
         self._is_open = is_open
 

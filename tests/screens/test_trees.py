@@ -61,3 +61,24 @@ async def test_verbs_are_for_the_nodes_of_the_marked_lines(boss: Airboss, ada: P
         await pilot.sees("there is no node for it here")
         await pilot.press("down", "space", "down", "space", "p", "o")
         await pilot.sees(f"2 of {NODES} on")
+
+
+async def test_interfaces_are_below_their_vlan_and_network(boss: Airboss, ada: Person) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.go("vlans")
+        await pilot.sees("▾ untagged")
+        await pilot.sees(f"{NODES} interfaces on 1 host of vc1")
+        await pilot.press("minus")
+        await pilot.sees("▸ untagged")
+        await pilot.press("slash", *"name:0-5", "enter")
+        await pilot.sees(f"1 of {NODES} interfaces")
+
+
+async def test_empty_trees_say_what_would_be_there(boss: Airboss, ada: Person) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.go("ec2")
+        await pilot.sees("No EC2 region is configured")
+        await pilot.go("slots")
+        await pilot.sees("No HTCondor pool is configured")
