@@ -104,10 +104,7 @@ def _tag(entry: Entry) -> int | None:
 
 def _counted(nodes: Iterable[Node]) -> str:
     found = list(nodes)
-    clusters = {node.cluster or "no cluster" for node in found}
+    clusters = sorted({node.cluster or "no cluster" for node in found})
     hosts = {node.host for node in found}
-    parts = [f"{len(found)} interface{'s' if len(found) != 1 else ''}"]
-    parts.append(f"on {len(hosts)} host{'s' if len(hosts) != 1 else ''}")
-    if clusters:
-        parts.append("of " + ", ".join(sorted(clusters)[:3]) + (" …" if len(clusters) > 3 else ""))
-    return " ".join(parts)
+    of = ", ".join(clusters[:3]) + (" …" if len(clusters) > 3 else "")
+    return f"{len(found)} on {len(hosts)} host{'s' if len(hosts) != 1 else ''}{': ' if of else ''}{of}"

@@ -68,7 +68,7 @@ async def test_interfaces_are_below_their_vlan_and_network(boss: Airboss, ada: P
         await pilot.live(NODES)
         await pilot.go("vlans")
         await pilot.sees("▾ untagged")
-        await pilot.sees(f"{NODES} interfaces on 1 host of vc1")
+        await pilot.sees(f"{NODES} on 1 host: vc1")
         await pilot.press("minus")
         await pilot.sees("▸ untagged")
         await pilot.press("slash", *"name:0-5", "enter")
