@@ -31,6 +31,7 @@ from pilot.screens.machines import MachinesScreen
 from pilot.screens.nodes import NodesScreen
 from pilot.screens.overview import OverviewScreen
 from pilot.screens.questions import StoppedScreen
+from pilot.screens.tree import TreeScreen
 from pilot.screens.vlans import VlansScreen
 from pilot.verbs import BY_ID
 from pilot.widgets.confirm import ConfirmScreen
@@ -160,7 +161,11 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
         elif isinstance(destination, going.Spot):
             screen = await self._show("nodes")
             if isinstance(screen, NodesScreen):
-                screen.show_node(destination.node)
+                screen.show_line(destination.node)
+        elif isinstance(destination, going.Line):
+            screen = await self._show(destination.mode)
+            if isinstance(screen, TreeScreen | NodesScreen):
+                screen.show_line(destination.key)
         elif isinstance(destination, going.Asked):
             nodes, hidden = destination.nodes, 0
             if nodes is None:

@@ -11,9 +11,10 @@ from itertools import islice
 import msgspec
 
 from pilot.errors import NoSuchNodeError, UsageError
-from pilot.records import Node
+from pilot.records import AnyRecord, Node
 from pilot.render.natural import natural_key
 from pilot.selectors import matcher, resolve
+from pilot.trees import links
 from pilot.verbs import VERBS, Verb
 
 AREAS: dict[str, tuple[str, ...]] = {
@@ -67,6 +68,13 @@ class Spot(msgspec.Struct, frozen=True):
     """Its id."""
 
 
+class Line(msgspec.Struct, frozen=True):
+    """A line of an area."""
+
+    mode: str
+    key: str
+
+
 class Asked(msgspec.Struct, frozen=True):
     """A verb for nodes; for those marked, or under the cursor, if none are named."""
 
@@ -80,7 +88,7 @@ class Together(msgspec.Struct, frozen=True):
     nodes: tuple[Node, ...] | None
 
 
-Destination = Area | Command | Spot | Asked | Together
+Destination = Area | Command | Spot | Line | Asked | Together
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -92,6 +100,8 @@ class Known(msgspec.Struct, frozen=True):
     themes: Sequence[str] = ()
     filters: Sequence[str] = ()
     verbs: Sequence[Verb] = ()
+    others: Sequence[AnyRecord] = ()
+    """What is no node and has a name: hosts, instances, machines, pools."""
 
 
 def node_verbs(readonly: bool = False) -> tuple[Verb, ...]:
@@ -127,12 +137,23 @@ def go(line: str, known: Known) -> Destination | None:
     found = [node for node in known.nodes if words[0] in (node.name, node.id, node.domain)]
     if not found and len(words) == 1:
         found = _fitting(words[0], known.nodes)
-    if found:
+    exact = any(words[0] in (node.name, node.id, node.domain) for node in found)
+    other = None if exact or len(words) > 1 else links.named(words[0], known.others)
+    if found and (other is None or other.name != words[0]):
         return Spot(found[0].id)
+    if other is not None:
+        return follow(other)
     raise UsageError(
         f"nothing here is called '{words[0]}'",
-        "A resource (nodes, journal), a node's name, or a verb and nodes: off compute-0-[0-3].",
+        "A resource (nodes, hosts, vlans), a name, or a verb and nodes: off compute-0-[0-3].",
     )
+
+
+def follow(link: links.Link) -> Destination:
+    """Where a link leads."""
+    if link.area == "cluster":
+        return Command("cluster", (link.name,))
+    return Spot(link.key) if link.area == "nodes" else Line(link.area, link.key)
 
 
 def _nodes(selectors: Sequence[str], nodes: Sequence[Node]) -> tuple[Node, ...]:
@@ -165,7 +186,7 @@ def complete(line: str, known: Known) -> list[str]:
         verbs = [verb.label for verb in known.verbs]
         fixed = [*AREAS, *COMMANDS, *verbs]
         names = [*sorted(fixed), *("@" + name for name in known.clusters if last.startswith("@"))]
-        names = [*names, *_names(last, known.nodes)] if last else names
+        names = [*names, *_names(last, known.nodes), *_others(last, known.others)] if last else names
     elif before[0].lower() in ("broadcast", "play"):
         names = _names(last, [node for node in known.nodes if node.name not in before])
     elif (head := _ALIASES.get(before[0].lower(), before[0].lower())) in COMMANDS:
@@ -186,6 +207,12 @@ def complete(line: str, known: Known) -> list[str]:
 def _names(last: str, nodes: Iterable[Node]) -> list[str]:
     wanted = last.lower()
     names = {node.name for node in nodes if node.name and wanted in node.name.lower()}
+    return sorted(names, key=natural_key)
+
+
+def _others(last: str, records: Iterable[AnyRecord]) -> list[str]:
+    wanted = last.lower()
+    names = {link.name for link in links.all_named(records) if wanted in link.name.lower()}
     return sorted(names, key=natural_key)
 
 

@@ -14,11 +14,13 @@ from pilot.live.activity import Activities
 from pilot.live.notifier import Notifier
 from pilot.live.site import LiveSite
 from pilot.live.sites import LiveSites
-from pilot.records import Cluster, Node
+from pilot.records import AnyRecord, Cluster, Node
 from pilot.render.palette import Tone
 from pilot.saved_filters import SavedFilters
 
 FLASH_SECONDS = 8.0
+MOST_STEPS = 50
+"""Links that one can go back."""
 
 
 class Flash(msgspec.Struct, frozen=True):
@@ -53,6 +55,16 @@ class Desk:
         """The nodes in scope."""
         return (node for node in self.live.store.nodes() if not self.scope or node.cluster == self.scope)
 
+    def others(self) -> list[AnyRecord]:
+        """What is no node, in scope."""
+        records = self.live.store.records.values()
+        return [
+            record
+            for record in records
+            if not isinstance(record, Node)
+            and (not self.scope or getattr(record, "cluster", self.scope) == self.scope)
+        ]
+
     def cluster(self, name: str) -> Cluster | None:
         """The record of a cluster, if there is one."""
         record = self.live.store.records.get(f"cluster:{name}")
@@ -81,6 +93,8 @@ class Cockpit:
         self.monotonic = monotonic
         self.changed = Notifier()
         self.opened: list[Opened] = []
+        self.trail: list[tuple[str, str]] = []
+        """Area and line of where links were followed, the newest last."""
         self._scope = scope or settings.cluster
         self._desks: dict[str, Desk] = {}
         self._flash: Flash | None = None
@@ -105,6 +119,11 @@ class Cockpit:
     def desks(self) -> Iterator[Desk]:
         """The sites that were looked at so far."""
         return iter(tuple(self._desks.values()))
+
+    def leave_trail(self, mode: str, key: str) -> None:
+        """A link is followed from this line."""
+        self.trail.append((mode, key))
+        del self.trail[:-MOST_STEPS]
 
     def look_at(self, cluster: str) -> None:
         """Another scope, in the site at hand."""

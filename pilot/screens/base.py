@@ -17,10 +17,11 @@ from textual.widget import Widget
 from pilot import app_config, going, themes
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
-from pilot.records import Node
+from pilot.records import AnyRecord, Node
 from pilot.render import activity
 from pilot.render.connection import light, title
 from pilot.render.table import Cell
+from pilot.trees import links
 from pilot.widgets.cell_line import CellLine
 from pilot.widgets.key_bar import KeyBar
 from pilot.widgets.prompt import Prompt
@@ -79,6 +80,8 @@ class PilotScreen(Screen[None]):
         Binding(
             "left_square_bracket", "turn(-1)", "tab before", key_display="[", show=False, id="app.tab-before"
         ),
+        Binding("x", "links", "links", id="app.links"),
+        Binding("backspace", "trail", "back", show=False, id="app.back"),
         Binding("S", "sites", "sites", show=False, id="app.sites"),
         Binding("R", "retry", "connect now", show=False, id="app.retry"),
         Binding("ctrl+q", "leave", "quit", show=False, id="app.quit"),
@@ -190,6 +193,10 @@ class PilotScreen(Screen[None]):
         if action == "undo":
             self._could_undo = self.cockpit.desk.activities.next_undo() is not None
             return self._could_undo
+        if action == "links":
+            return self.linked() is not None
+        if action == "trail":
+            return bool(self.cockpit.trail)
         if action == "retry":
             return self.cockpit.desk.live.state != "live"
         return True
@@ -210,6 +217,7 @@ class PilotScreen(Screen[None]):
             themes=themes.NAMES,
             filters=cockpit.filters.names(),
             verbs=going.node_verbs(cockpit.readonly),
+            others=cockpit.desk.others(),
         )
 
     @on(Prompt.Submitted)
@@ -241,6 +249,39 @@ class PilotScreen(Screen[None]):
         from pilot.screens.help import HelpScreen
 
         self.app.push_screen(HelpScreen(self))
+
+    def linked(self) -> AnyRecord | None:
+        """What is under the cursor, if it may lead elsewhere."""
+        return None
+
+    def here(self) -> str:
+        """Key of the line that the cursor is on: where one comes back to."""
+        return ""
+
+    def action_links(self) -> None:
+        """Go to what this belongs to, or to what belongs to it; at once if there is one such thing."""
+        record = self.linked()
+        if record is None:
+            return
+        known = self.cockpit.desk.live.store.records
+        found = [link for link in links.links(record, known) if link.area != self.MODE]
+        if not found:
+            self.cockpit.flash("It leads nowhere else.", "dim", 3)
+            return
+        from pilot.screens.links_menu import LinksMenu
+
+        menu = LinksMenu(getattr(record, "name", "") or record.id, found)
+        self.app.push_screen(menu, self._follow_link)
+
+    def _follow_link(self, link: links.Link | None) -> None:
+        if link is not None:
+            self.cockpit.leave_trail(self.MODE, self.here())
+            self.post_message(GoneTo(going.follow(link)))
+
+    def action_trail(self) -> None:
+        """Back to where a link was followed."""
+        if self.cockpit.trail:
+            self.post_message(GoneTo(going.Line(*self.cockpit.trail.pop())))
 
     def action_sites(self) -> None:
         """Choose a site."""

@@ -286,11 +286,20 @@ class NodesScreen(NodeKeys):
         parsed = filtering.parse(text, NODE_FIELDS)
         return parsed, lambda node: parsed.matches(self._haystacks.of(node))
 
-    def show_node(self, node_id: str) -> None:
+    def show_line(self, node_id: str) -> None:
         """Put the cursor on a node; a filter that hides it is dropped."""
         if not self.table.move_to(node_id):
             self.set_filter("")
             self.table.move_to(node_id)
+
+    def linked(self) -> Node | None:
+        """The node under the cursor."""
+        return self.table.cursor_row if self.is_mounted else None
+
+    def here(self) -> str:
+        """Its id."""
+        node = self.linked()
+        return "" if node is None else node.id
 
     # --- keys ------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from pilot.render.table import Cell
 from pilot.screens import acting
 from pilot.screens.base import GoneTo
 from pilot.screens.filtered import FilteredScreen
+from pilot.trees import links
 from pilot.verbs import BY_ID
 from pilot.widgets.cell_line import CellLine
 from pilot.widgets.table import CursorMoved, RowOpened, TableColumn, VirtualTable
@@ -148,6 +149,11 @@ class OverviewScreen(FilteredScreen):
         self._draw()
         self.refresh_bindings()
 
+    def linked(self) -> AnyRecord | None:
+        """What the line under the cursor is about."""
+        concern = self.table.cursor_row if self.is_mounted else None
+        return None if concern is None else self._record(concern)
+
     # --- keys ------------------------------------------------------------------------------------------
 
     def targets(self) -> Sequence[Node]:
@@ -190,10 +196,11 @@ class OverviewScreen(FilteredScreen):
 
     @on(RowOpened)
     def _opened(self) -> None:
-        concern = self.table.cursor_row
-        node = self._node(concern) if concern is not None else None
-        if node is not None:
-            self.post_message(GoneTo(going.Spot(node.id)))
+        record = self.linked()
+        found = [] if record is None else links.links(record, self.cockpit.desk.live.store.records)
+        if found:
+            self.cockpit.leave_trail(self.MODE, "")
+            self.post_message(GoneTo(going.follow(found[0])))
 
     def action_back(self) -> None:
         """Clear what marks or narrows."""

@@ -287,12 +287,23 @@ class TreeScreen(NodeKeys):
         self._refold(key)
         return True
 
+    def linked(self) -> AnyRecord | None:
+        """What the line under the cursor is of."""
+        entry = self.table.cursor_row if self.is_mounted else None
+        return None if entry is None else entry.record
+
+    def here(self) -> str:
+        """The key of that line."""
+        entry = self.table.cursor_row
+        return "" if entry is None else entry.key
+
     # --- keys ------------------------------------------------------------------------------------------
 
     @on(RowOpened)
     def _opened(self, event: RowOpened) -> None:
         entry = self.outline.entries.get(event.key)
         if entry is not None and entry.node:
+            self.cockpit.leave_trail(self.MODE, entry.key)
             self.post_message(GoneTo(going.Spot(entry.node)))
         elif entry is not None and self.outline.is_branch(entry.key):
             self.post_message(FoldWanted(entry.key, self.outline.is_open(entry.key)))

@@ -79,10 +79,14 @@ _NAMED: dict[type, Callable[..., Link]] = {
 }
 
 
+def all_named(records: Iterable[AnyRecord]) -> Iterator[Link]:
+    """Things that have a name and are no nodes."""
+    return (_NAMED[type(record)](record) for record in records if type(record) in _NAMED)
+
+
 def named(text: str, records: Iterable[AnyRecord]) -> Link | None:
     """The thing of this name that is no node: of this name, else whose name begins so, else has it inside."""
-    places = [_NAMED[type(record)](record) for record in records if type(record) in _NAMED]
-    places.sort(key=lambda place: natural_key(place.name))
+    places = sorted(all_named(records), key=lambda place: natural_key(place.name))
     for fits in (str.__eq__, str.startswith, str.__contains__):
         for place in places:
             if fits(place.name, text):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pilot.screens.base import PilotScreen
 from tests.screens.conftest import NODES, Pretended
 from tests.support.airboss import Airboss, Person
-from tests.support.cockpit import knows, opened
+from tests.support.cockpit import Opened, knows, opened
 from tests.support.waiting import until
+
+
+def here(pilot: Opened) -> str:
+    return pilot.screen.here() if isinstance(pilot.screen, PilotScreen) else ""
 
 
 async def test_hosts_with_their_nodes_are_live(boss: Airboss, ada: Person, fleet: Pretended) -> None:
@@ -82,3 +87,24 @@ async def test_empty_trees_say_what_would_be_there(boss: Airboss, ada: Person) -
         await pilot.sees("No EC2 region is configured")
         await pilot.go("slots")
         await pilot.sees("No HTCondor pool is configured")
+
+
+async def test_links_lead_there_and_back(boss: Airboss, ada: Person) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.press("down", "down", "x")
+        await pilot.sees("From compute-0-2 to")
+        await pilot.press("h")
+        await until(lambda: pilot.app.current_mode == "hosts")
+        await until(lambda: here(pilot) == pilot.node("compute-0-2").id)
+        await pilot.press("x", "1")
+        await until(lambda: pilot.app.current_mode == "vlans")
+        await until(lambda: here(pilot) == pilot.node("compute-0-2").id + "/0")
+        await pilot.press("backspace")
+        await until(lambda: pilot.app.current_mode == "hosts")
+        await pilot.press("backspace")
+        await until(lambda: pilot.app.current_mode == "nodes")
+        assert pilot.under_cursor == "compute-0-2"
+        await pilot.go("fle")
+        await until(lambda: pilot.app.current_mode == "hosts")
+        await until(lambda: here(pilot) == "host:fleet")
