@@ -36,6 +36,31 @@ class Used(msgspec.Struct, frozen=True, gc=False):
     """KiB of the host's memory that it takes; 0 if that is not known."""
 
 
+class HostUsed(msgspec.Struct, frozen=True, gc=False):
+    """How busy a host itself is."""
+
+    cpu: int = NOT_KNOWN
+    """Percent of all its processors, 0 to 100, or NOT_KNOWN."""
+    memory: int = 0
+    """KiB in use, without what the kernel only caches; 0 if that is not known."""
+    load: float | None = None
+    """The kernel's load average of a minute; None where it cannot be had."""
+
+
+class Traffic(msgspec.Struct, frozen=True, gc=False):
+    """What a node's network interface carries, as the guest sees it."""
+
+    received: int = 0
+    """Bytes a second, of late; as is what follows."""
+    sent: int = 0
+    packets_received: int = 0
+    packets_sent: int = 0
+    errors: int = 0
+    """Packets that failed since the node was turned on, both ways."""
+    drops: int = 0
+    """Packets that were thrown away since then, both ways."""
+
+
 Extra = Pool | Network | Instance | Machine | Queue | Source
 """What providers tell of besides hosts and nodes."""
 

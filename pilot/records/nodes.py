@@ -13,12 +13,14 @@ NodeProvider = Literal["libvirt", "ec2"]
 
 
 class Nic(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A network interface of a node, as the domain's XML defines it."""
+    """A network interface of a node, as the domain's XML defines it. What names it is the node's id, `/` and
+    its place in the list, from 0."""
 
     mac: str
     network: str = ""
     """Bridge, libvirt network or host device it is plugged into; empty if it has none."""
     vlan: int | None = None
+    """Of its own, or the one that carries what it is plugged into; None if it has none that is known."""
     model: str = ""
     kind: str = ""
     """How it is plugged in: bridge, network, direct (macvtap), openvswitch, user, …; empty if not known."""

@@ -195,13 +195,20 @@ def _membership(root: ET.Element) -> Membership | None:
 
 def _nic(interface: ET.Element) -> Nic:
     mac, source, model = interface.find("mac"), interface.find("source"), interface.find("model")
-    tag = interface.find("vlan/tag")
-    plugged = "" if source is None else next((source.get(a, "") for a in _SOURCES if source.get(a)), "")
+    tag, port, link = interface.find("vlan/tag"), interface.find("virtualport"), interface.find("link")
+    kind = interface.get("type", "")
+    # A running domain's XML names the bridge too that its libvirt network chose.
+    names = ("network", *_SOURCES) if kind == "network" else _SOURCES
+    plugged = "" if source is None else next((source.get(a, "") for a in names if source.get(a)), "")
+    if kind == "bridge" and port is not None and port.get("type") == "openvswitch":
+        kind = "openvswitch"
     return Nic(
         mac="" if mac is None else mac.get("address", "").lower(),
         network=plugged,
         vlan=None if tag is None else _number(tag.get("id", "")),
         model="" if model is None else model.get("type", ""),
+        kind=kind,
+        link=link is None or link.get("state") != "down",
     )
 
 

@@ -14,10 +14,13 @@ import libvirt
 import msgspec
 
 from pilot.backends.libvirt.domain_xml import Drive, Facts
-from pilot.records import Disk, Node, NodeState
+from pilot.records import Disk, Nic, Node, NodeState
 
 Follow = Literal["", "details", "state"]
 """What an event leaves to be read: nothing, everything of the domain, or its state."""
+
+Plugged = tuple[str, str]
+"""What an interface is plugged into: its kind (see Nic), and the name."""
 
 _STATES: dict[int, NodeState] = {
     libvirt.VIR_DOMAIN_NOSTATE: "unknown",
@@ -70,12 +73,25 @@ class Reading(msgspec.Struct, frozen=True):
 class Entry:
     """One domain."""
 
-    __slots__ = ("disks", "facts", "hung_ms", "number", "persistent", "seq", "since", "sizes", "state")
+    __slots__ = (
+        "disks",
+        "facts",
+        "hung_ms",
+        "nics",
+        "number",
+        "persistent",
+        "seq",
+        "since",
+        "sizes",
+        "state",
+    )
 
     def __init__(self, facts: Facts, state: NodeState, since: float, persistent: bool) -> None:
         self.sizes: dict[Drive, int] = {}
         """KiB, of those of its drives of which it is known."""
         self.disks: tuple[Disk, ...] = ()
+        self.nics: tuple[Nic, ...] | None = None
+        """As the record has them; None while that is not worked out."""
         self.take(facts)
         self.state = state
         self.since = since
@@ -89,6 +105,7 @@ class Entry:
     def take(self, facts: Facts) -> None:
         """What its XML says now. A drive that is another now has no size yet."""
         self.facts = facts
+        self.nics = None
         self.measure({})
 
     def measure(self, sizes: Mapping[Drive, int]) -> bool:
@@ -111,6 +128,7 @@ class Domains:
         self._entries: dict[str, Entry] = {}
         self._stale_since: float | None = None
         self._events = 0
+        self._vlans: Mapping[Plugged, int] = {}
         self._readings = 0
         self.unmeasured: set[str] = set()
         """Domains of which a disk appeared that has no known size."""
@@ -124,6 +142,10 @@ class Domains:
     def get(self, uuid: str) -> Entry | None:
         """What is known of a domain."""
         return self._entries.get(uuid)
+
+    def ids(self) -> list[str]:
+        """The domains that are known."""
+        return list(self._entries)
 
     def running(self) -> list[str]:
         """The domains that have a QEMU process which should answer."""
@@ -148,13 +170,48 @@ class Domains:
             since=entry.since,
             stale_since=self._stale_since,
             hung_ms=entry.hung_ms,
-            nics=facts.nics,
+            nics=self._nics(entry),
             disks=entry.disks,
             vcpus=facts.vcpus,
             memory=facts.memory,
             serial=facts.serial,
             screen=facts.screen,
         )
+
+    def plugged(self) -> set[Plugged]:
+        """What interfaces of the domains are plugged into."""
+        return {
+            (nic.kind, nic.network)
+            for entry in self._entries.values()
+            for nic in entry.facts.nics
+            if nic.network
+        }
+
+    def carry(self, vlans: Mapping[Plugged, int]) -> list[Node]:
+        """What is plugged into these carries these VLANs, unless its own XML names one.
+
+        Gives the records that changed.
+        """
+        if vlans == self._vlans:
+            return []
+        self._vlans = vlans
+        changed = []
+        for uuid, entry in self._entries.items():
+            before, entry.nics = entry.nics, None
+            if self._nics(entry) != before:
+                changed.append(self.node(uuid))
+        return changed
+
+    def _nics(self, entry: Entry) -> tuple[Nic, ...]:
+        if entry.nics is None:
+            vlans = self._vlans
+            entry.nics = tuple(
+                nic
+                if nic.vlan is not None or (tag := vlans.get((nic.kind, nic.network))) is None
+                else msgspec.structs.replace(nic, vlan=tag)
+                for nic in entry.facts.nics
+            )
+        return entry.nics
 
     def stale(self, since: float | None) -> list[Node]:
         """Mark all as not known any more since then, or as known again; gives the records that changed."""

@@ -18,10 +18,11 @@ import libvirt
 from pilot.backends.libvirt import connection, reading
 from pilot.backends.libvirt.connection import Connection
 from pilot.backends.libvirt.domain_xml import Drive
-from pilot.backends.libvirt.domains import Domains, Seen
+from pilot.backends.libvirt.domains import Domains, Plugged, Seen
 from pilot.backends.libvirt.events import Changed, Event, Events, Lifecycle
 from pilot.backends.libvirt.faults import category, hint, words
 from pilot.backends.libvirt.lane import Lanes
+from pilot.backends.libvirt.reading import About
 from pilot.backends.libvirt.settings import HostAddress, Settings
 from pilot.errors import DeadlineError, PilotError, UnreachableError
 from pilot.records import Host, HostState, Node
@@ -51,6 +52,7 @@ class HostWatch:
         self.domains = Domains(address.name, clock)
         self.kind = ""
         """The driver: `QEMU`, `Test`; empty before the host was up for the first time."""
+        self.about = About()
         self.listeners: set[Listener] = set()
         """Told of every event, after the inventory was."""
         self.lanes: Lanes | None = None
@@ -86,6 +88,11 @@ class HostWatch:
         """Note, and tell, how large disks of a domain are, in KiB."""
         if self.domains.measured(uuid, sizes):
             self._tell_nodes(self, [self.domains.node(uuid)])
+
+    def carries(self, vlans: Mapping[Plugged, int]) -> None:
+        """Note, and tell, which VLANs are carried by what interfaces are plugged into."""
+        if changed := self.domains.carry(vlans):
+            self._tell_nodes(self, changed)
 
     def refresh(self, uuid: str) -> None:
         """Have everything about a domain read anew."""
@@ -148,11 +155,11 @@ class HostWatch:
     async def _work(self, line: Lanes, lanes: Lanes, events: Events, opened: Connection) -> None:
         query = self._settings.query
         await line.call("asking for events", lambda raw: events.register(raw, opened.kind), query)
-        library, hypervisor = await line.call("asking for versions", reading.about, query)
+        self.about = await line.call("asking what it is", reading.about, query)
         self.kind = opened.kind
         await self._load(lanes)
         self.lanes = lanes
-        self._host_is("up", "", library, hypervisor)
+        self._host_is("up", "")
         self._tell_nodes(self, self.domains.stale(None))
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(lanes, group))
@@ -278,8 +285,8 @@ class HostWatch:
         elif self.record.words != why:
             self._host_is("down", why)
 
-    def _host_is(self, state: HostState, why: str, library: str = "", hypervisor: str = "") -> None:
-        old = self.record
+    def _host_is(self, state: HostState, why: str) -> None:
+        old, about = self.record, self.about
         self.record = Host(
             old.id,
             name=old.name,
@@ -288,8 +295,10 @@ class HostWatch:
             since=old.since if old.state == state else self._clock(),
             detail=category(why) if why else "",
             words=why,
-            libvirt=library or old.libvirt,
-            hypervisor=hypervisor or old.hypervisor,
+            libvirt=about.libvirt,
+            hypervisor=about.hypervisor,
+            cpus=about.cpus,
+            memory=about.memory,
         )
         self._tell_host(self.record)
 

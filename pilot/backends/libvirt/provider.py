@@ -20,6 +20,7 @@ from pilot.backends.libvirt.operations import Operations
 from pilot.backends.libvirt.screens import Screens
 from pilot.backends.libvirt.settings import HostAddress, Settings
 from pilot.backends.libvirt.sizes import SizeWatch
+from pilot.backends.libvirt.surroundings import Carried, Loads, Surroundings
 from pilot.backends.libvirt.usage import LANES as USAGE_LANES
 from pilot.backends.libvirt.usage import UsageWatch
 from pilot.backends.provider import Acted, Screen, Serial, Sink, Used
@@ -41,6 +42,9 @@ class _Hypervisor:
         rng: Callable[[], float],
         used: Callable[[Mapping[str, Used]], None],
         wanted: Callable[[], bool],
+        clock: Callable[[], float],
+        loads: Loads,
+        carried: Carried,
     ) -> None:
         name, uri = watch.address.name, watch.address.uri
         self.watch = watch
@@ -61,6 +65,10 @@ class _Hypervisor:
         )  # fmt: skip
         sizes = SizeWatch(watch, self.looks, settings)
         self.tasks = [asyncio.create_task(part.run()) for part in (watch, hung, self._usage, sizes)]
+        self.surroundings = Surroundings(
+            watch, self.looks, settings,
+            rng=rng, clock=clock, sink=sink, loads=loads, carried=carried, wanted=wanted,
+        )  # fmt: skip
 
     def _answered(self, uuid: str, answer: Answer) -> None:
         self._usage.takes(uuid, answer.memory)
@@ -80,6 +88,8 @@ class LibvirtProvider:
         rng: Callable[[], float] = random.random,
         settings: Settings | None = None,
         wanted: Callable[[], bool] = lambda: True,
+        loads: Loads = lambda _host, _used: None,
+        carried: Carried = lambda _host, _traffic: None,
     ) -> None:
         """Nothing is opened before `start`.
 
@@ -89,12 +99,16 @@ class LibvirtProvider:
             rng: from 0 to 1, spreads what would else happen at once.
             settings: intervals and bounds.
             wanted: whether somebody looks at what nodes use; else it is looked at more rarely.
+            loads: told how busy each host itself is.
+            carried: told what the interfaces of each host's nodes carry.
         """
         self._addresses = tuple(hosts)
         self._clock = clock
         self._rng = rng
         self._settings = settings or Settings()
         self._wanted = wanted
+        self._loads = loads
+        self._carried = carried
         self._sink: Sink | None = None
         self._hosts: dict[str, _Hypervisor] = {}
         self._where: dict[str, _Hypervisor] = {}
@@ -113,6 +127,7 @@ class LibvirtProvider:
             self._hosts[address.name] = _Hypervisor(
                 watch, sink, self._settings, self._rng,
                 functools.partial(self._used, address.name), self._wanted,
+                self._clock, self._loads, self._carried,
             )  # fmt: skip
 
     async def stop(self) -> None:
@@ -125,11 +140,12 @@ class LibvirtProvider:
         for part in parts:
             part.consoles.close("airboss stops")
             part.screens.close("airboss stops")
+            part.surroundings.close("airboss stops")
             for task in part.tasks:
                 task.cancel()
             for lanes in (part.lanes, part.probes, part.looks):
                 lanes.close("airboss stops")
-        tasks = [task for part in parts for task in part.tasks]
+        tasks = [task for part in parts for task in (*part.tasks, *part.surroundings.tasks)]
         if tasks:
             await asyncio.wait(tasks, timeout=1)
 
@@ -202,6 +218,7 @@ class LibvirtProvider:
             part.lanes.drop(why)
             part.probes.drop(why)
             part.looks.drop(why)
+            part.surroundings.drop(why)
             part.consoles.drop(why)
             part.screens.drop(why)
 

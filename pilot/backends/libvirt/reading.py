@@ -7,20 +7,36 @@ from collections.abc import Sequence
 from typing import Any
 
 import libvirt
+import msgspec
 
 from pilot.backends.libvirt import domain_xml
 from pilot.backends.libvirt.domains import Seen, state_of
 from pilot.backends.libvirt.faults import is_code, is_lost
 
 
-def about(raw: Any) -> tuple[str, str]:
-    """Version of libvirt, and of the hypervisor with its kind, as `9.0.0` and `QEMU 7.2.22`."""
-    library, hypervisor = "", ""
+class About(msgspec.Struct, frozen=True):
+    """What does not change while a host is up."""
+
+    libvirt: str = ""
+    """Its version, such as `9.0.0`."""
+    hypervisor: str = ""
+    """Kind and version, such as `QEMU 7.2.22`."""
+    cpus: int = 0
+    memory: int = 0
+    """KiB."""
+
+
+def about(raw: Any) -> About:
+    """What a host is; of what it does not tell, nothing."""
+    library, hypervisor, cpus, memory = "", "", 0, 0
     with contextlib.suppress(libvirt.libvirtError):
         library = _version(raw.getLibVersion())
     with contextlib.suppress(libvirt.libvirtError):
         hypervisor = f"{raw.getType()} {_version(raw.getVersion())}"
-    return library, hypervisor
+    with contextlib.suppress(libvirt.libvirtError):
+        _model, mebibytes, cpus, *_ = raw.getInfo()
+        memory = mebibytes * 1024
+    return About(library, hypervisor, cpus, memory)
 
 
 def states(raw: Any) -> list[tuple[Seen, Any]]:

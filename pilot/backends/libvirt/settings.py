@@ -41,6 +41,18 @@ class Settings(msgspec.Struct, frozen=True):
     """Deadline of a call that looks at a few domains: the one that it is at then is passed over."""
     sizes: float = 1.0
     """Between two looks for disks of which no size is known."""
+    load: float = 10.0
+    """Between two looks at how busy the host itself is, and what its nodes' interfaces carried."""
+    load_unseen: int = 6
+    """While nobody watches, interfaces are looked at only every so many times."""
+    networks: float = 30.0
+    """Between two looks at bridges and networks; sooner if interfaces are plugged into others."""
+    storage: float = 60.0
+    """Between two looks at storage pools."""
+    volumes: float = 300.0
+    """Between two looks at what is in them."""
+    load_average: float = 600.0
+    """Until a host is asked again that does not tell its load average."""
     query: float = 20.0
     """Deadline of a call that only reads."""
     start: float = 90.0

@@ -89,6 +89,23 @@ class SshForward:
             raise
         return StreamScreen(reader, writer, self._unused)
 
+    async def read_file(self, path: str, limit: int, doing: str) -> bytes:
+        """The beginning of a file of the host, by SFTP. The caller sets the deadline.
+
+        Raises:
+            UnreachableError: SSH does not reach the host.
+            BackendError: the host's sshd does not let us read it.
+        """
+        self._used += 1
+        try:
+            connection = await self._connected(doing)
+            async with connection.start_sftp_client() as sftp, sftp.open(path, "rb") as file:
+                return bytes(await file.read(limit))
+        except (OSError, asyncssh.Error) as error:
+            raise BackendError(f"{doing} failed: sshd on host {self._host}: {type(error).__name__}") from None
+        finally:
+            self._unused()
+
     def close(self) -> None:
         """Let the connection go, and with it what goes over it."""
         if self._timer is not None:

@@ -42,8 +42,8 @@ def test_all_of_it() -> None:
     assert facts.uuid == "4c4c4544-0042-3510-8052-b4c04f564433"
     assert facts.membership == Membership("vc1", "compute-0-1", "compute")
     assert facts.nics == (
-        Nic("52:54:00:aa:bb:0c", "br0", 42, "virtio"),
-        Nic("52:54:00:aa:bb:0d", "eth1"),
+        Nic("52:54:00:aa:bb:0c", "br0", 42, "virtio", "bridge"),
+        Nic("52:54:00:aa:bb:0d", "eth1", kind="direct"),
     )
     assert (facts.vcpus, facts.memory, facts.serial, facts.installing) == (2, 2 * 1024**2, True, False)
 
