@@ -23,6 +23,7 @@ from pilot.records import Node
 from pilot.screens import acting, leaving
 from pilot.screens.activity import ActivityScreen
 from pilot.screens.base import GoneTo, PilotScreen, TabChosen
+from pilot.screens.clusters import ClustersScreen
 from pilot.screens.filtered import FilteredScreen
 from pilot.screens.hosts import HostsScreen
 from pilot.screens.instances import InstancesScreen
@@ -55,6 +56,7 @@ AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
     "instances": InstancesScreen,
     "slots": MachinesScreen,
     "overview": OverviewScreen,
+    "clusters": ClustersScreen,
     "activity": ActivityScreen,
     "journal": JournalScreen,
 }
@@ -164,7 +166,7 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
                 screen.show_line(destination.node)
         elif isinstance(destination, going.Line):
             screen = await self._show(destination.mode)
-            if isinstance(screen, TreeScreen | NodesScreen):
+            if isinstance(screen, TreeScreen | NodesScreen | ClustersScreen):
                 screen.show_line(destination.key)
         elif isinstance(destination, going.Asked):
             nodes, hidden = destination.nodes, 0

@@ -24,6 +24,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "instances": ("instances", "instance", "ec2"),
     "slots": ("slots", "slot", "machines", "pools"),
     "overview": ("overview", "attention"),
+    "clusters": ("clusters",),
     "activity": ("activity", "asked"),
     "journal": ("journal",),
 }
@@ -151,8 +152,6 @@ def go(line: str, known: Known) -> Destination | None:
 
 def follow(link: links.Link) -> Destination:
     """Where a link leads."""
-    if link.area == "cluster":
-        return Command("cluster", (link.name,))
     return Spot(link.key) if link.area == "nodes" else Line(link.area, link.key)
 
 

@@ -34,6 +34,7 @@ AREAS = (
     ("instances", "EC2"),
     ("slots", "Slots"),
     ("overview", "Overview"),
+    ("clusters", "Clusters"),
     ("activity", "Activity"),
     ("journal", "Journal"),
 )

@@ -17,7 +17,7 @@ class Link(msgspec.Struct, frozen=True):
     """A line of some area."""
 
     area: str
-    """The app's mode: nodes, hosts, vlans, instances, slots, cluster."""
+    """The app's mode: nodes, hosts, vlans, instances, slots, clusters."""
     key: str
     """Of its line there."""
     what: str
@@ -51,7 +51,7 @@ def _of_node(node: Node, records: Mapping[str, AnyRecord]) -> Iterator[Link]:
     name = node.name or node.domain
     yield Link("nodes", node.id, "node", name)
     if node.cluster:
-        yield Link("cluster", node.cluster, "cluster", node.cluster)
+        yield Link("clusters", f"{node.cluster}/", "cluster", node.cluster)
     if node.provider == "libvirt":
         yield Link("hosts", node.id, "host", node.host)
     for number, nic in enumerate(node.nics[:MOST_NICS]):
@@ -74,7 +74,7 @@ _NAMED: dict[type, Callable[..., Link]] = {
     Host: lambda host: Link("hosts", host.id, "host", host.name),
     Instance: lambda one: Link("instances", one.id, "instance", one.id.removeprefix("instance:")),
     Machine: lambda one: Link("slots", one.id, "machine", one.name),
-    Cluster: lambda one: Link("cluster", one.name, "cluster", one.name),
+    Cluster: lambda one: Link("clusters", f"{one.name}/", "cluster", one.name),
     Source: _of_source,
 }
 

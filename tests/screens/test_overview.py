@@ -39,3 +39,23 @@ async def test_a_host_that_goes_silent_is_the_worst(boss: Airboss, ada: Person, 
         await pilot.sees("▲ silent")
         await pilot.sees(f"{NODES} nodes with an unknown state")
         await until(lambda: "◆ paused" not in pilot.text(), what="the host speaks for its nodes")
+
+
+async def test_clusters_are_told_whole_with_a_line_for_each_part(
+    boss: Airboss, ada: Person, fleet: Pretended
+) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        await pilot.go("clusters")
+        await pilot.sees(f"○ {NODES} off")
+        await pilot.sees("● nothing needs attention")
+        fleet.switch_on(1)
+        await pilot.sees(f"● {NODES - 1} off, 1 on")
+        fleet.suspend(1)
+        await pilot.sees("▲ 1 paused")
+        await pilot.press("down", "down", "enter")
+        await until(lambda: pilot.app.current_mode == "overview")
+        await pilot.sees("/ cluster=vc1")
+        await pilot.sees("◆ paused")
+        await pilot.press("backspace")
+        await until(lambda: pilot.app.current_mode == "clusters")

@@ -31,7 +31,7 @@ def led(record: AnyRecord) -> list[tuple[str, str]]:
 def test_a_node_leads_to_all_that_it_has() -> None:
     assert led(NODE) == [
         ("nodes", "id-1"),
-        ("cluster", "vc1"),
+        ("clusters", "vc1/"),
         ("hosts", "id-1"),
         ("vlans", "id-1/0"),
         ("vlans", "id-1/1"),
@@ -42,7 +42,7 @@ def test_a_node_leads_to_all_that_it_has() -> None:
 def test_what_is_a_node_elsewhere_leads_where_the_node_leads() -> None:
     assert led(MACHINE) == led(NODE)
     instance = RECORDS["instance:i-0ab"]
-    assert led(instance) == [("nodes", "ec2:i-0ab"), ("cluster", "vc1"), ("instances", "instance:i-0ab")]
+    assert led(instance) == [("nodes", "ec2:i-0ab"), ("clusters", "vc1/"), ("instances", "instance:i-0ab")]
 
 
 def test_what_is_of_a_host_leads_there() -> None:
@@ -60,7 +60,7 @@ def test_things_are_found_by_name() -> None:
         return "" if link is None else f"{link.area} {link.name}"
 
     assert found("i-0") == "instances i-0ab"
-    assert found("vc1") == "cluster vc1"
+    assert found("vc1") == "clusters vc1"
     assert found("a") == "hosts a"
     assert found("east") == "instances us-east-1"
     assert found("local") == "slots compute-0-1.local"
