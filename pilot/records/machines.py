@@ -42,6 +42,8 @@ class Machine(Record, frozen=True, tag="machine"):
     """Id of the node that it is; empty if airboss knows none."""
     cluster: str = ""
     """That node's."""
+    instance: str = ""
+    """EC2's id of it, where its startd tells that (EC2InstanceID)."""
     cpus: float = 0.0
     memory: int = 0
     free_cpus: float = 0.0

@@ -1,0 +1,1 @@
+"""HTCondor: machines with their slots, and queues, pool by pool."""
