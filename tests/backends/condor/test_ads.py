@@ -14,7 +14,7 @@ from pilot.records import Machine
 NOW = 1_800_000_000.0
 
 
-def slot(name: str = "slot1@compute-0-0.local", **more: object) -> dict[str, object]:
+def slot(name: str = "slot1@compute-0-0.local", /, **more: object) -> dict[str, object]:
     return {
         "Name": name, "Machine": name.rpartition("@")[2], "SlotType": "Static", "SlotID": 1,
         "MyAddress": "<10.1.255.254:40111?addrs=10.1.255.254-40111&alias=x>", "State": "Unclaimed",
@@ -24,7 +24,7 @@ def slot(name: str = "slot1@compute-0-0.local", **more: object) -> dict[str, obj
     } | more  # fmt: skip
 
 
-def part(**more: float) -> dict[str, object]:
+def part(**more: object) -> dict[str, object]:
     return slot(SlotType="Partitionable", TotalSlotCpus=8, TotalSlotMemory=8000, **more)
 
 
