@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pilot.records.base import ROLES, Grant, Record, Role, role_covers
 from pilot.records.clusters import Cluster
+from pilot.records.happenings import Happening, HappeningTone
 from pilot.records.hosts import Cordon, Host, HostState, Network, NetworkKind, Pool, Volume
 from pilot.records.instances import Check, Event, Instance, InstanceState, Lease, Price
 from pilot.records.machines import Machine, Queue, Slot
@@ -21,6 +22,8 @@ __all__ = [
     "Disk",
     "Event",
     "Grant",
+    "Happening",
+    "HappeningTone",
     "Host",
     "HostState",
     "Instance",
