@@ -35,10 +35,11 @@ PARTS = {
     "flood": "a key's echo while another console is flooded",
     "held": "1,000 consoles held while nothing happens",
     "terminal": "a guest that floods its console in the app",
+    "slots": "100,000 slots of a real HTCondor pool, read",
     "cockpit": "the full-screen app: starts, 10,000 nodes, keys, at rest",
 }
 
-SLOW = frozenset({"held"})
+SLOW = frozenset({"held", "slots"})
 """Parts that take minutes and most of the machine: measured only if they are named."""
 
 

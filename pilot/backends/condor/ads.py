@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping
 
 from pilot.records import Machine, Queue, Slot
 
-SLOT_ATTRIBUTES = (
-    "Name", "Machine", "MyAddress", "SlotType", "SlotID", "DSlotID", "State", "Activity",
-    "EnteredCurrentActivity", "Cpus", "Memory", "TotalSlotCpus", "TotalSlotMemory", "LoadAvg", "TotalLoadAvg",
-    "RemoteOwner", "RemoteScheddName", "JobId", "JobStart", "Draining", "DrainReason", "DrainingRequestId",
-    "LastHeardFrom", "MyCurrentTime", "EC2InstanceID",
+DYNAMIC_ATTRIBUTES = (
+    "Name", "MyAddress", "SlotType", "State", "Activity", "EnteredCurrentActivity", "Cpus", "Memory",
+    "LoadAvg", "RemoteOwner", "RemoteScheddName", "JobId", "JobStart", "LastHeardFrom", "MyCurrentTime",
 )  # fmt: skip
-"""What is asked for of slots."""
+"""What is asked for of dynamic slots: each attribute costs the collector time, and there are many of them."""
+SLOT_ATTRIBUTES = (
+    *DYNAMIC_ATTRIBUTES, "Machine", "TotalSlotCpus", "TotalSlotMemory", "TotalLoadAvg", "Draining",
+    "DrainReason", "DrainingRequestId", "EC2InstanceID",
+)  # fmt: skip
+"""What is asked for of all other slots."""
 QUEUE_ATTRIBUTES = ("Name", "ScheddName", "Machine", "IdleJobs", "RunningJobs", "HeldJobs")
 """What is asked for of submitters."""
 
@@ -26,6 +29,7 @@ Row = Mapping[str, object]
 
 _SPELLED = {name.lower(): name for name in (*SLOT_ATTRIBUTES, *QUEUE_ATTRIBUTES)}
 _ADDRESS = re.compile(r"<(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):\d+")
+_SLOT = re.compile(r"slot(\d{1,9})(?:_(\d{1,9}))?")
 _NAME_LENGTH = 200
 _REASON_LENGTH = 500
 _ACTIVITIES = ("Idle", "Suspended", "Vacating", "Killing", "Retiring", "Benchmarking", "Busy")
@@ -96,10 +100,12 @@ def ip_address(row: Row) -> str:
 def text(row: Row, key: str, limit: int = _NAME_LENGTH) -> str:
     """A string of the ad, without what a terminal would take for more than text; empty for anything else."""
     value = row.get(key)
-    if type(value) is not str or value.startswith("/Expr("):
+    if type(value) is not str:
         return ""
     if len(value) > limit:
         value = value[:limit]
+    if value[:6] == "/Expr(":
+        return ""
     return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)
 
 
@@ -119,7 +125,7 @@ def _skew(seconds: float) -> float:
 def _machine(pool: str, name: str, address: str, rows: list[Row], ahead: float, now: float) -> Machine:
     seen = state = activity = ""
     cpus = free_cpus = memory = free_memory = load = heard = 0.0
-    slots: list[tuple[float, float, Slot]] = []
+    slots: list[Slot] = []
     draining, reason, request, instance = False, "", "", ""
     most = -1
     for row in rows:
@@ -151,36 +157,34 @@ def _machine(pool: str, name: str, address: str, rows: list[Row], ahead: float, 
     return Machine(
         f"machine:{pool}/{name}", pool, name, state or "?", activity or "?", address,
         instance=instance, cpus=cpus, memory=int(memory) * 1024, free_cpus=free_cpus,
-        free_memory=int(free_memory) * 1024, load=round(load, 2), slots=tuple(slot for *_, slot in slots),
+        free_memory=int(free_memory) * 1024, load=round(load, 2), slots=tuple(slots),
         draining=draining, drain_reason=reason, drain_id=request,
         seen=min(now, heard - ahead) if heard else 0.0,
     )  # fmt: skip
 
 
-def _order(slot: tuple[float, float, Slot]) -> tuple[float, float, str]:
-    return slot[0], slot[1], slot[2].name
+def _order(slot: Slot) -> tuple[int, int, str]:
+    match = _SLOT.fullmatch(slot.name)
+    return (int(match[1]), int(match[2] or 0), "") if match else (0, 0, slot.name)
 
 
-def _slot(
-    row: Row, state: str, activity: str, cpus: float, memory: float, ahead: float
-) -> tuple[float, float, Slot]:
+def _slot(row: Row, state: str, activity: str, cpus: float, memory: float, ahead: float) -> Slot:
     heard = _number(row, "LastHeardFrom")
     # Its times are by the startd's clock; the ad says what that was when the collector heard it.
     told = _number(row, "MyCurrentTime")
     shift = (_skew(heard - told) if heard and told else 0.0) - ahead
     latest = heard - ahead if heard else 1e15
-    job, owner = text(row, "JobId"), ""
+    job, owner, since = text(row, "JobId"), "", 0.0
     if job:
         owner = text(row, "RemoteOwner").partition("@")[0]
         schedd = text(row, "RemoteScheddName").rpartition("@")[2]
         owner = f"{owner}@{schedd}" if schedd else owner
-    slot = Slot(
+        since = _time(row, "JobStart", shift, latest)
+    return Slot(
         text(row, "Name").partition("@")[0] or "?", state or "?", activity or "?",
-        _time(row, "EnteredCurrentActivity", shift, latest), owner, job,
-        _time(row, "JobStart", shift, latest) if job else 0.0, cpus, int(memory) * 1024,
+        _time(row, "EnteredCurrentActivity", shift, latest), owner, job, since, cpus, int(memory) * 1024,
         round(_number(row, "LoadAvg"), 2),
     )  # fmt: skip
-    return _number(row, "SlotID"), _number(row, "DSlotID"), slot
 
 
 def _time(row: Row, key: str, shift: float, latest: float) -> float:

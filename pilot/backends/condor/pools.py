@@ -85,7 +85,9 @@ class PoolWatch:
             await self._process.stop()
 
     async def _look(self) -> None:
-        deadline = self.settings.deadline + self._bounds.grace
+        # The process itself gives up when the collector is silent for that long; a large pool's answer
+        # may take longer as a whole.
+        deadline = self.settings.deadline * self._bounds.whole + self._bounds.grace
         if not self._process.pid:
             deadline += self._bounds.start
         if self.settings.file:

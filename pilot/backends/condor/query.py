@@ -50,7 +50,9 @@ class Query:
         htcondor, collector = self._open()
         with _said() as said:
             try:
-                slots = collector.query(htcondor.AdType.Startd, "true", list(ads.SLOT_ATTRIBUTES))
+                kind, dynamic = htcondor.AdType.Startd, 'SlotType =?= "Dynamic"'
+                slots = collector.query(kind, f"!({dynamic})", list(ads.SLOT_ATTRIBUTES))
+                slots += collector.query(kind, dynamic, list(ads.DYNAMIC_ATTRIBUTES))
                 submitters = collector.query(htcondor.AdType.Submitter, "true", list(ads.QUEUE_ATTRIBUTES))
             except htcondor.HTCondorException as error:
                 raise self._failure(error, said()) from None

@@ -44,7 +44,7 @@ class PoolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     every: Annotated[float, Meta(ge=1, le=3600)] = 30.0
     """Seconds between two looks at the pool."""
     deadline: Annotated[float, Meta(ge=0.5, le=300)] = 5.0
-    """Seconds within which the collector must answer."""
+    """Seconds for which the collector may be silent before it is given up."""
     pretended: bool = False
     """Said of everything on screens: this is a demo's stand-in."""
 
@@ -99,6 +99,8 @@ class Bounds(msgspec.Struct, frozen=True):
 
     grace: float = 1.0
     """After the collector's deadline: for the process that asks to say so itself."""
+    whole: float = 3.0
+    """How many of the collector's deadlines its whole answer may take."""
     transfer: float = 20.0
     """For what the collector answered to become records."""
     start: float = 30.0
