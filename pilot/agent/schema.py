@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration: what this program reads and writes."""
 
 metadata = sa.MetaData()
@@ -89,4 +89,16 @@ cordons = sa.Table(
     sa.Column("since", sa.Float, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
     comment="Hosts on which no node is started any more.",
+)
+
+drainings = sa.Table(
+    "drainings",
+    metadata,
+    sa.Column("node", sa.Text, primary_key=True),
+    sa.Column("cluster", sa.Text, nullable=False),
+    sa.Column("machine", sa.Text, nullable=False),
+    sa.Column("principal", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("begun", sa.Float, nullable=False),
+    comment="Nodes that are turned off once their HTCondor jobs have ended.",
 )

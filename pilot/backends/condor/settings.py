@@ -30,6 +30,9 @@ class PoolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its collector: host, host:port."""
     file: str = ""
     """Instead of a collector: a file of ads, as `condor_status -long` writes them."""
+    cluster: str = ""
+    """The cluster that its machines are nodes of. Without it a machine is the node whose name no other
+    cluster has, too."""
     token: str = ""
     """A file with a token that may READ; empty where the pool asks for none."""
     admin_token: str = ""
@@ -53,6 +56,8 @@ class PoolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise KeyProblem(
                 "name", f"'{self.name}' is not a name (letters, digits, '.', '_', '-'; 63 at most)"
             )
+        if self.cluster and not _NAME.fullmatch(self.cluster):
+            raise KeyProblem("cluster", f"'{self.cluster}' is not a cluster's name")
         if bool(self.collector) == bool(self.file):
             raise KeyProblem("collector", "give a collector, such as cm.example.org:9618, or a file of ads")
         if self.collector:
