@@ -26,6 +26,8 @@ from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.consoles.logs import ConsoleLogs
 from pilot.agent.cordon import Cordons
 from pilot.agent.database import Database
+from pilot.agent.history import History
+from pilot.agent.history_file import HistoryFile
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
 from pilot.agent.journal_stream import JournalStreams
@@ -135,8 +137,13 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         clock=clock,
         settings=Intervals(usage=settings.usage.every),
         wanted=lambda: usage.watched,
+        loads=lambda host, used: history.used(host, used),
+        carried=lambda host, traffic: history.carried(host, traffic),
+        counted=lambda: history.nics_watched,
     )
     inventory = Inventory()
+    history = History(clock, inventory.host_size)
+    history_file = HistoryFile(settings.state / "history", history, clock)
 
     def added(cluster: str) -> float:
         entry = registry.snapshot.clusters.get(cluster)
@@ -177,7 +184,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     stack.push_async_callback(recovery.stop)
     # Before the hub, whose consoles may be others' then.
     inventory.on_node += [recordings.node_changed, hub.node_changed, recovery.node_changed]
-    inventory.on_gone += [recordings.node_gone, hub.node_gone, usage.gone]
+    inventory.on_gone += [recordings.node_gone, hub.node_gone, usage.gone, history.gone]
     shares = Shares(settings.limits)
     screens = Screens(inventory, provider_or_refuse, ledger, shares)
     inventory.on_node.append(screens.node_changed)
@@ -198,6 +205,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         ledger=ledger,
         journals=JournalStreams(database, journal, added),
         usage=usage,
+        history=history,
         clock=clock,
     )
     doors = Doors(service, registry, settings.limits, clock, ssh_power=settings.policy.ssh_power)
@@ -212,12 +220,16 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     registry.subscribe(entitlements_changed)
     entitlements_changed()
     await cordons.load()
+    await history_file.load()
     await recovery.load()
     await recordings.load()
     await journal.event(actor="airboss", auth="airboss", verb=STARTED, result={"version": __version__})
     await provider.start(_Sink(inventory, hub, usage))
     stack.push_async_callback(provider.stop)
+    stack.push_async_callback(history_file.save)
     _background(stack, usage.run(), "usage", ending)
+    _background(stack, history.run(), "history", ending)
+    _background(stack, history_file.run(), "history's file", ending)
     _background(stack, registry.follow(), "registry", ending)
     _background(stack, cordons.follow(), "cordons", ending)
     _background(stack, _recheck(doors, service), "recheck", ending)

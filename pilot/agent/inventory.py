@@ -139,6 +139,11 @@ class Inventory:
         """Who cordoned a host, when and why; None if nobody did."""
         return self._cordons.get(host)
 
+    def host_size(self, name: str) -> tuple[int, int]:
+        """A host's processors, and its memory in KiB; 0 if that is not known."""
+        host = self.records.get(f"host:{name}")
+        return (host.cpus, host.memory) if isinstance(host, Host) else (0, 0)
+
     def members(self, cluster: str) -> Iterator[Node]:
         """The nodes of a cluster, in no order."""
         return iter(self._by_cluster.get(cluster, {}).values())

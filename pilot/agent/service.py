@@ -16,6 +16,7 @@ from pilot.agent.console_log import ConsoleLogStreams
 from pilot.agent.consoles.viewer import Viewer
 from pilot.agent.cordon import Cordons
 from pilot.agent.gate import Asked
+from pilot.agent.history import History
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal_stream import JournalStreams
 from pilot.agent.ledger import Ledger
@@ -71,6 +72,7 @@ class Service:
         ledger: Ledger,
         journals: JournalStreams,
         usage: Usage,
+        history: History,
         clock: Callable[[], float],
     ) -> None:
         self.site = site
@@ -86,6 +88,7 @@ class Service:
         self._ledger = ledger
         self._journals = journals
         self._usage = usage
+        self._history = history
         self._clock = clock
 
     def hello(self, caller: Caller, ask: wire.HelloAsk) -> wire.Hello:
@@ -190,7 +193,9 @@ class Service:
         with self._shares.take("watch", caller.holder):
             outlet.tell(wire.Reply())
             usage = self._usage if asked.args.get("usage") else None
-            await watching.serve(self.inventory, usage, caller, asked.cluster, outlet, self._clock)
+            wanted = asked.args.get("load")
+            loads = watching.Loads(self._history, wanted == "all") if wanted else None
+            await watching.serve(self.inventory, usage, caller, asked.cluster, outlet, self._clock, loads)
 
     async def _journal(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
         with self._shares.take("watch", caller.holder):

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pilot import wire
 from pilot.agent.caller import Caller
+from pilot.agent.history import Feed as LoadFeed
+from pilot.agent.history import History
 from pilot.agent.inventory import Inventory, Watcher
 from pilot.agent.policy import View
 from pilot.agent.usage import Feed, Usage
@@ -27,6 +29,14 @@ class _Sender(Protocol):
 
 class _Outlet(_Sender, Protocol):
     async def receive(self) -> wire.AnyClientFrame: ...
+
+
+class Loads(NamedTuple):
+    """What a watcher wants to know of how busy hosts are."""
+
+    history: History
+    nics: bool
+    """Whether of nodes' interfaces, too."""
 
 
 class _Seen:
@@ -83,6 +93,10 @@ class _Seen:
                 return True
         return False
 
+    def shows(self, record_id: str) -> bool:
+        """Whether the watcher was sent this record."""
+        return record_id in self._sent
+
     def _carries(self, node_id: str, host: str) -> None:
         """A node in view is on this host now; on none in view if it is empty."""
         before = self._host_of.pop(node_id, "")
@@ -102,6 +116,7 @@ async def serve(
     cluster: str,
     outlet: _Outlet,
     clock: Callable[[], float],
+    loads: Loads | None = None,
 ) -> None:
     """Send what `stream` sends, and answer pings, until cancelled.
 
@@ -110,7 +125,7 @@ async def serve(
         WireError: the watcher sent what does not belong on a watch's channel.
     """
     ways = [
-        asyncio.create_task(stream(inventory, usage, caller, cluster, outlet, clock)),
+        asyncio.create_task(stream(inventory, usage, caller, cluster, outlet, clock, loads)),
         asyncio.create_task(_answer(outlet)),
     ]
     try:
@@ -143,17 +158,21 @@ async def stream(
     cluster: str,
     out: _Sender,
     clock: Callable[[], float],
+    loads: Loads | None = None,
 ) -> None:
-    """Send snapshot and deltas until cancelled, and with `usage` how busy the nodes in view are.
+    """Send snapshot and deltas until cancelled, with `usage` and `loads` how busy what is in view is, too.
 
     Raises:
         RefusedError: the signer has no right to see anything of this any more.
     """
     watcher = inventory.watch()
     feed = None if usage is None else usage.watch(watcher.wake)
+    load_feed = None if loads is None else loads.history.watch(watcher.wake, loads.nics)
     try:
-        await _Stream(inventory, watcher, feed, caller, cluster, out, clock).run()
+        await _Stream(inventory, watcher, feed, load_feed, caller, cluster, out, clock).run()
     finally:
+        if loads is not None and load_feed is not None:
+            loads.history.unwatch(load_feed)
         inventory.unwatch(watcher)
         if usage is not None and feed is not None:
             usage.unwatch(feed)
@@ -165,6 +184,7 @@ class _Stream:
         inventory: Inventory,
         watcher: Watcher,
         feed: Feed | None,
+        loads: LoadFeed | None,
         caller: Caller,
         cluster: str,
         out: _Sender,
@@ -173,6 +193,7 @@ class _Stream:
         self._inventory = inventory
         self._watcher = watcher
         self._feed = feed
+        self._loads = loads
         self._caller = caller
         self._cluster = cluster
         self._out = out
@@ -189,6 +210,10 @@ class _Stream:
                 for used in self._feed.frames(self._sees):
                     await self._out.send(used)
                     await asyncio.sleep(0)  # many nodes must not hold up everybody else
+            if self._loads is not None and self._loads.due:
+                for load in self._loads.frames(self._shows):
+                    await self._out.send(load)
+                    await asyncio.sleep(0)
             await self._news()
 
     def _records(self) -> list[wire.Snapshot | wire.Delta]:
@@ -207,24 +232,28 @@ class _Stream:
             if self._feed is not None:
                 self._feed.anew()
                 self._feed.shown((record.id for record in shown if isinstance(record, Node)), ())
+            if self._loads is not None:
+                self._loads.anew()
             return _snapshot(self._version, shown)
         changed, gone = self._seen.delta(watcher.take())
         if changed or gone:
             self._version += 1
             if self._feed is not None:
                 self._feed.shown((record.id for record in changed if isinstance(record, Node)), gone)
+            if self._loads is not None:
+                self._loads.shown((record.id for record in changed), gone)
             return _deltas(self._version, changed, gone, self._clock())
-        if self._feed is not None and self._feed.due:
+        if self._due:
             return []
         return [wire.Delta(self._version, time=self._clock())]
 
     async def _news(self) -> None:
         """Wait for something to tell, or for the time of the next pulse."""
-        watcher, feed = self._watcher, self._feed
+        watcher = self._watcher
         silent_until = asyncio.get_running_loop().time() + PULSE_SECONDS
         # Changes that this watcher does not see must not keep the pulse from it.
         while not watcher.everything and not self._seen.concerns(watcher.dirty):
-            if feed is not None and feed.due:
+            if self._due:
                 return
             watcher.take()
             try:
@@ -232,6 +261,14 @@ class _Stream:
                     await watcher.changed()
             except TimeoutError:
                 return
+
+    @property
+    def _due(self) -> bool:
+        """Whether there is something to tell besides records."""
+        return any(feed is not None and feed.due for feed in (self._feed, self._loads))
+
+    def _shows(self, record_id: str) -> bool:
+        return self._seen.shows(record_id)
 
     def _sees(self, node_id: str) -> bool:
         node = self._inventory.node(node_id)

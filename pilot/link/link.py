@@ -90,18 +90,32 @@ class Link(Asking):
     ) -> AsyncGenerator[wire.Snapshot | wire.Delta, None]: ...
 
     @overload
-    def watch(self, cluster: str = "", *, usage: bool) -> AsyncGenerator[watching.Watched, None]: ...
+    def watch(
+        self, cluster: str = "", *, usage: bool, load: watching.LoadOf = ""
+    ) -> AsyncGenerator[watching.Watched, None]: ...
 
-    async def watch(self, cluster: str = "", usage: bool = False) -> AsyncGenerator[watching.Watched, None]:
+    @overload
+    def watch(
+        self, cluster: str = "", *, load: watching.LoadOf
+    ) -> AsyncGenerator[watching.Watched, None]: ...
+
+    async def watch(
+        self, cluster: str = "", usage: bool = False, load: watching.LoadOf = ""
+    ) -> AsyncGenerator[watching.Watched, None]:
         """What is there, then every change; of all that may be seen if no cluster is named.
 
         With `usage`, what the nodes use too, and the answers to a ping every few seconds: the difference of
         a pong's token and `time.monotonic_ns()` is the way to airboss and back.
 
+        With `load`, how busy hosts were in the last hour and are, or all: what interfaces carry, too.
+
         Raises:
             UnreachableError: the connection was lost. The rest as for `call`.
         """
-        body, request = await self._signed("watch", cluster, (), {"usage": True} if usage else {})
+        args: dict[str, Value] = {"usage": True} if usage else {}
+        if load:
+            args["load"] = load
+        body, request = await self._signed("watch", cluster, (), args)
         channel = await open_channel(self._connection, HELLO_SECONDS)
         try:
             channel.send(request)

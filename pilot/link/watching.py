@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator
+from typing import Literal
 
 from pilot import wire
 from pilot.errors import DeadlineError, UnreachableError, WireError
@@ -16,7 +17,9 @@ SILENCE_SECONDS = 20.0
 """A watch with nothing in it for so long is dead: airboss sends a pulse every few seconds."""
 PING_SECONDS = 2.0
 
-Watched = wire.Snapshot | wire.Delta | wire.Usage | wire.Pong
+LoadOf = Literal["", "hosts", "all"]
+"""Of what a watch tells how busy it is: nothing, hosts, or nodes' interfaces, too."""
+Watched = wire.Snapshot | wire.Delta | wire.Usage | wire.Load | wire.Pong
 
 
 async def frames(channel: Channel, usage: bool) -> AsyncGenerator[Watched, None]:

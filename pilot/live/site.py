@@ -308,7 +308,7 @@ class LiveSite:
                 self.usage.forget(frame.gone)
             elif isinstance(frame, wire.Usage):
                 self.usage.take(frame)
-            else:
+            elif isinstance(frame, wire.Pong):
                 self._lag.pong(frame)
 
     def _snapshot(self, frame: wire.Snapshot, *, first: bool) -> None:

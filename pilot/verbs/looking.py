@@ -23,7 +23,15 @@ LOOKING: tuple[Verb, ...] = (
         0,
         stream=True,
         journaled=False,
-        args=(Argument("usage", False, "processor and memory use of the nodes too, every few seconds"),),
+        args=(
+            Argument("usage", False, "processor and memory use of the nodes too, every few seconds"),
+            Argument(
+                "load",
+                "",
+                "how busy hosts were in the last hour and are; `all`: what nodes' interfaces carry, too",
+                ("", "hosts", "all"),
+            ),
+        ),
     ),
     Verb(
         "journal.read",

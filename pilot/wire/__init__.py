@@ -56,6 +56,7 @@ from pilot.wire.limits import (
     VERSION,
     plain,
 )
+from pilot.wire.load_frames import HostLoad, Load, NicLoad, byte_rate, rate_byte
 from pilot.wire.server_frames import (
     Delta,
     Hello,
@@ -101,11 +102,14 @@ __all__ = [
     "FrameReader",
     "Hello",
     "HelloAsk",
+    "HostLoad",
     "Input",
     "Join",
     "JournalPage",
+    "Load",
     "LogLine",
     "LogPage",
+    "NicLoad",
     "NodeUsage",
     "Notice",
     "Outcome",
@@ -129,6 +133,7 @@ __all__ = [
     "Snapshot",
     "Take",
     "Usage",
+    "byte_rate",
     "decode_client",
     "decode_receipt",
     "decode_request",
@@ -137,4 +142,5 @@ __all__ = [
     "encode",
     "encode_body",
     "plain",
+    "rate_byte",
 ]

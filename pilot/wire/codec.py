@@ -18,6 +18,7 @@ from pilot.wire.console_frames import (
     ScreenAttached,
 )
 from pilot.wire.limits import MAX_TARGETS, VERSION
+from pilot.wire.load_frames import Load
 from pilot.wire.server_frames import (
     Delta,
     Hello,
@@ -38,6 +39,7 @@ AnyServerFrame = (
     | Snapshot
     | Delta
     | Usage
+    | Load
     | Pong
     | JournalPage
     | Attached

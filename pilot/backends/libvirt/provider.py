@@ -45,6 +45,7 @@ class _Hypervisor:
         clock: Callable[[], float],
         loads: Loads,
         carried: Carried,
+        counted: Callable[[], bool],
     ) -> None:
         name, uri = watch.address.name, watch.address.uri
         self.watch = watch
@@ -67,7 +68,7 @@ class _Hypervisor:
         self.tasks = [asyncio.create_task(part.run()) for part in (watch, hung, self._usage, sizes)]
         self.surroundings = Surroundings(
             watch, self.looks, settings,
-            rng=rng, clock=clock, sink=sink, loads=loads, carried=carried, wanted=wanted,
+            rng=rng, clock=clock, sink=sink, loads=loads, carried=carried, counted=counted,
         )  # fmt: skip
 
     def _answered(self, uuid: str, answer: Answer) -> None:
@@ -90,6 +91,7 @@ class LibvirtProvider:
         wanted: Callable[[], bool] = lambda: True,
         loads: Loads = lambda _host, _used: None,
         carried: Carried = lambda _host, _traffic: None,
+        counted: Callable[[], bool] = lambda: True,
     ) -> None:
         """Nothing is opened before `start`.
 
@@ -101,6 +103,7 @@ class LibvirtProvider:
             wanted: whether somebody looks at what nodes use; else it is looked at more rarely.
             loads: told how busy each host itself is.
             carried: told what the interfaces of each host's nodes carry.
+            counted: whether somebody looks at that; else it is looked at more rarely.
         """
         self._addresses = tuple(hosts)
         self._clock = clock
@@ -109,6 +112,7 @@ class LibvirtProvider:
         self._wanted = wanted
         self._loads = loads
         self._carried = carried
+        self._counted = counted
         self._sink: Sink | None = None
         self._hosts: dict[str, _Hypervisor] = {}
         self._where: dict[str, _Hypervisor] = {}
@@ -127,7 +131,7 @@ class LibvirtProvider:
             self._hosts[address.name] = _Hypervisor(
                 watch, sink, self._settings, self._rng,
                 functools.partial(self._used, address.name), self._wanted,
-                self._clock, self._loads, self._carried,
+                self._clock, self._loads, self._carried, self._counted,
             )  # fmt: skip
 
     async def stop(self) -> None:

@@ -100,7 +100,8 @@ class SshForward:
         try:
             connection = await self._connected(doing)
             async with connection.start_sftp_client() as sftp, sftp.open(path, "rb") as file:
-                return bytes(await file.read(limit))
+                data = await file.read(limit)
+                return data.encode() if isinstance(data, str) else bytes(data)
         except (OSError, asyncssh.Error) as error:
             raise BackendError(f"{doing} failed: sshd on host {self._host}: {type(error).__name__}") from None
         finally:

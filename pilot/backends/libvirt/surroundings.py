@@ -16,8 +16,8 @@ from pilot.backends.provider import HostUsed, Sink, Traffic
 
 Loads = Callable[[str, HostUsed], None]
 """Told how busy a host is, by its name."""
-Carried = Callable[[str, Mapping[str, Traffic]], None]
-"""Told what the interfaces of a host's running nodes carry, by the host's name and their ids."""
+Carried = Callable[[str, Mapping[str, Traffic] | None], None]
+"""Told what the interfaces of a host's running nodes carry: the host's name, and by id; None if not known."""
 
 
 class Surroundings:
@@ -34,7 +34,7 @@ class Surroundings:
         sink: Sink,
         loads: Loads,
         carried: Carried,
-        wanted: Callable[[], bool],
+        counted: Callable[[], bool],
     ) -> None:
         """`looks` are lanes that may wait for a domain's lock, but for nothing that takes longer."""
         name = watch.address.name
@@ -45,7 +45,7 @@ class Surroundings:
 
         parts = (
             LoadWatch(watch, looks, settings, rng, lambda used: loads(name, used)),
-            TrafficWatch(watch, looks, settings, rng, lambda found: carried(name, found), wanted),
+            TrafficWatch(watch, looks, settings, rng, lambda found: carried(name, found), counted),
             NetworkWatch(watch, looks, settings, rng, sink.extras, sink.gone),
             StorageWatch(watch, self._storage, settings, rng, clock, sink.extras, sink.gone),
         )

@@ -89,10 +89,10 @@ class TrafficWatch:
         lanes: Lanes,
         settings: Settings,
         rng: Callable[[], float],
-        tell: Callable[[Mapping[str, Traffic]], None],
+        tell: Callable[[Mapping[str, Traffic] | None], None],
         wanted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`tell` gets all interfaces that are running, by id; those not in it carry nothing any more."""
+        """`tell` gets all interfaces that are running, by id; None if that is not known."""
         self._watch = watch
         self._lanes = lanes
         self._settings = settings
@@ -115,7 +115,7 @@ class TrafficWatch:
             after = max(after + self._settings.load, loop.time() + self._settings.load / 2)
             if self._watch.record.state != "up":
                 self._before, self._known, self._held = {}, True, []
-                self._tell({})
+                self._tell(None)
                 continue
             unseen = 0 if self._wanted() else (unseen + 1) % self._settings.load_unseen
             if unseen == 0 and self._known:

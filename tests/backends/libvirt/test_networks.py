@@ -282,8 +282,8 @@ class Carried:
         self.now: dict[str, Traffic] = {}
         self.times = 0
 
-    def __call__(self, _host: str, found: Mapping[str, Traffic]) -> None:
-        self.now, self.times = dict(found), self.times + 1
+    def __call__(self, _host: str, found: Mapping[str, Traffic] | None) -> None:
+        self.now, self.times = dict(found or {}), self.times + 1
 
 
 @pytest.fixture
