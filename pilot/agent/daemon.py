@@ -26,9 +26,11 @@ from pilot.agent.consoles.hub import ConsoleHub
 from pilot.agent.consoles.logs import ConsoleLogs
 from pilot.agent.cordon import Cordons
 from pilot.agent.database import Database
+from pilot.agent.draining import Drainings
 from pilot.agent.history import History
 from pilot.agent.history_file import HistoryFile
 from pilot.agent.inventory import Inventory
+from pilot.agent.joining import Joining
 from pilot.agent.journal import Journal
 from pilot.agent.journal_stream import JournalStreams
 from pilot.agent.ledger import Ledger
@@ -46,6 +48,7 @@ from pilot.agent.service import Service
 from pilot.agent.settings import Settings
 from pilot.agent.shares import Shares
 from pilot.agent.usage import Usage
+from pilot.backends.condor.provider import CondorPools
 from pilot.backends.libvirt.provider import HostAddress, LibvirtProvider
 from pilot.backends.libvirt.provider import Settings as Intervals
 from pilot.backends.provider import Provider
@@ -180,10 +183,14 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     hub = ConsoleHub(provider_or_refuse, clock, name_of, inventory.presence, logs=logs, added=tenancy)
     stack.push_async_callback(hub.stop)
     recordings.consoles = hub
+    pools = CondorPools(settings.pool, clock)
+    joining = Joining(inventory.extras, inventory.gone, {p.name: p.cluster for p in settings.pool})
+    drainings = Drainings(database, inventory, joining, pools, provider_of, journal, clock)
     recovery = Recovery(database, provider, journal, clock)
     stack.push_async_callback(recovery.stop)
     # Before the hub, whose consoles may be others' then.
     inventory.on_node += [recordings.node_changed, hub.node_changed, recovery.node_changed]
+    inventory.on_node.append(joining.node_changed)
     inventory.on_gone += [recordings.node_gone, hub.node_gone, usage.gone, history.gone]
     shares = Shares(settings.limits)
     screens = Screens(inventory, provider_or_refuse, ledger, shares)
@@ -200,7 +207,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         recordings=RecordingStreams(shelf, shares),
         screens=screens,
         shares=shares,
-        power=Power(inventory, provider_of, ledger, sending, recordings, cordons),
+        power=Power(inventory, provider_of, ledger, sending, recordings, cordons, drainings),
         cordons=cordons,
         ledger=ledger,
         journals=JournalStreams(database, journal, added),
@@ -224,8 +231,13 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     await recovery.load()
     await recordings.load()
     await journal.event(actor="airboss", auth="airboss", verb=STARTED, result={"version": __version__})
-    await provider.start(_Sink(inventory, hub, usage))
+    sink = _Sink(inventory, joining, hub, usage)
+    await provider.start(sink)
     stack.push_async_callback(provider.stop)
+    await pools.start(sink)
+    stack.push_async_callback(pools.stop)
+    await drainings.load()
+    stack.push_async_callback(drainings.stop)
     stack.push_async_callback(history_file.save)
     _background(stack, usage.run(), "usage", ending)
     _background(stack, history.run(), "history", ending)
@@ -248,11 +260,11 @@ def _records(registry: Registry) -> list[Cluster]:
 class _Sink:
     """What a provider tells goes to the inventory; a node that starts waits for its console."""
 
-    def __init__(self, inventory: Inventory, hub: ConsoleHub, usage: Usage) -> None:
+    def __init__(self, inventory: Inventory, joining: Joining, hub: ConsoleHub, usage: Usage) -> None:
         self.host = inventory.host
         self.nodes = inventory.nodes
-        self.extras = inventory.extras
-        self.gone = inventory.gone
+        self.extras = joining.extras
+        self.gone = joining.gone
         self.usage = usage.usage
         self.starting = hub.hold
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from pilot import wire
+from pilot.agent import draining
 from pilot.agent.caller import Caller
 from pilot.agent.cordon import Cordons
+from pilot.agent.draining import Drainings
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
@@ -40,6 +43,7 @@ class Power:
         sending: Sending,
         recordings: Recordings,
         cordons: Cordons,
+        drainings: Drainings,
     ) -> None:
         self._inventory = inventory
         self._provider_of = provider_of
@@ -47,6 +51,7 @@ class Power:
         self._sending = sending
         self._recordings = recordings
         self._cordons = cordons
+        self._drainings = drainings
 
     async def run(self, caller: Caller, asked: Asked, tell: Tell) -> wire.Reply:
         """Do the verb on all its targets; the reply holds each outcome and the receipt.
@@ -123,9 +128,15 @@ class Power:
                 raise NoSuchNodeError(f"{node.name} is gone", "`pilot nodes` lists what is there.")
             if verb in recordings.VERBS:
                 outcome = ended("done", note=await self._recordings.act(caller, node, verb, args))
+            elif verb in draining.VERBS:
+                outcome = ended("done", note=await self._drainings.act(caller.principal, node, verb, args))
             else:
                 self._cordons.refuse(self._inventory.node(node.id) or node, verb)
-                acted = await provider.act(node.id, verb, args, progress)
+                act = functools.partial(provider.act, node.id, verb, args, progress)
+                off = verb == "power.off"
+                acted = await (
+                    self._drainings.off(caller.principal, node, args, act, progress) if off else act()
+                )
                 self._sending.sent(caller.principal, node, verb, args)
                 outcome = ended("done", state=acted.state, note=acted.note)
         except DeadlineError as error:

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from pilot.backends.condor.settings import PoolSettings
 from pilot.config import KeyProblem, load_toml
 
 DEFAULT_CONFIG = Path("/etc/rocks-pilot/agent.toml")
@@ -203,6 +204,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     site: SiteSettings
     host: tuple[HostSettings, ...] = ()
+    pool: tuple[PoolSettings, ...] = ()
     database: DatabaseSettings = DatabaseSettings()
     policy: PolicySettings = PolicySettings()
     limits: Limits = Limits()
@@ -218,6 +220,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if host.name in seen:
                 raise KeyProblem("host", f"two hosts are called '{host.name}'")
             seen.add(host.name)
+        if len({pool.name for pool in self.pool}) != len(self.pool):
+            raise KeyProblem("pool", "two pools have the same name")
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -274,4 +278,5 @@ def load_settings(path: Path = DEFAULT_CONFIG) -> Settings:
     signers = settings.signers
     if signers.revoked:
         signers = msgspec.structs.replace(signers, revoked=str(folder / signers.revoked))
-    return msgspec.structs.replace(settings, site=site, signers=signers)
+    pools = tuple(pool.below(folder) for pool in settings.pool)
+    return msgspec.structs.replace(settings, site=site, signers=signers, pool=pools)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from pilot.verbs.consoles import CONSOLES
 from pilot.verbs.hosts import HOSTS
 from pilot.verbs.looking import LOOKING
+from pilot.verbs.machines import MACHINES
 from pilot.verbs.power import POWER
 from pilot.verbs.sending import SENDING
 from pilot.verbs.verb import Argument, Danger, Scope, Value, Verb
 
 __all__ = ["BY_ID", "VERBS", "Argument", "Danger", "Scope", "Value", "Verb", "verb_table"]
 
-VERBS: tuple[Verb, ...] = (*LOOKING, *CONSOLES, *POWER, *SENDING, *HOSTS)
+VERBS: tuple[Verb, ...] = (*LOOKING, *CONSOLES, *POWER, *SENDING, *HOSTS, *MACHINES)
 
 BY_ID: dict[str, Verb] = {verb.id: verb for verb in VERBS}
 

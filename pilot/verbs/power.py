@@ -31,6 +31,10 @@ POWER: tuple[Verb, ...] = (
         doing="turning off",
         question="Turn off {} now?",
         consequence="Data not yet written to disk is lost.",
+        args=(
+            Argument("drain", False, "let HTCondor jobs that run there end first, and turn it off then"),
+            Argument("anyway", False, "even if HTCondor jobs run there: they die"),
+        ),
     ),
     Verb(
         "power.shutdown",

@@ -11,19 +11,9 @@ from pilot.backends.condor.failing import Failure
 from pilot.backends.condor.process import PoolProcess
 from pilot.backends.condor.settings import Bounds, PoolSettings
 from pilot.errors import BackendError, DeadlineError, RefusedError
-from pilot.records import Machine, Slot
+from pilot.records import Machine
 
 _TAIL = 500
-
-
-def doomed(machine: Machine) -> list[Slot]:
-    """The slots whose jobs die if the machine goes now."""
-    return [slot for slot in machine.slots if slot.job]
-
-
-def empty(machine: Machine) -> bool:
-    """Whether no job is there, nor can one come while it drains."""
-    return machine.draining and not any(slot.state in ("Claimed", "Preempting") for slot in machine.slots)
 
 
 async def drain(settings: PoolSettings, bounds: Bounds, machine: Machine, reason: str, undo: bool) -> None:

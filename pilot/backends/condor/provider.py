@@ -62,6 +62,11 @@ class CondorPools:
         watch = self._watches.get(pool)
         return None if watch is None else watch.source
 
+    def fresh(self, pool: str) -> bool:
+        """Whether what is known of a pool's machines is what its collector says now."""
+        source = self.source(pool)
+        return source is not None and source.state == "up"
+
     def watch(self, pool: str) -> PoolWatch:
         """A pool's watch. KeyError if there is no such pool."""
         return self._watches[pool]

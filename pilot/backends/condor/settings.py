@@ -66,11 +66,14 @@ class PoolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise KeyProblem("file", "machines of a file cannot be drained: leave out what is for that")
         if self.admin_token and self.drain_command:
             raise KeyProblem("drain_command", "give either this or admin_token")
-        for key in ("file", "token", "admin_token", "config"):
-            path = getattr(self, key)
-            if path and not Path(path).is_absolute():
-                raise KeyProblem(key, f"'{path}' is not an absolute path")
         self.port_range()
+
+    def below(self, folder: Path) -> PoolSettings:
+        """The same with paths that are relative to this folder."""
+        paths = {key: getattr(self, key) for key in ("file", "token", "admin_token", "config")}
+        return msgspec.structs.replace(
+            self, **{key: str(folder / path) for key, path in paths.items() if path}
+        )
 
     @property
     def drains(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pilot.backends.condor.drain import doomed, empty
+from pilot.agent.jobs import doomed, empty
 from pilot.backends.condor.provider import Bounds, CondorPools, PoolSettings
 from pilot.errors import BackendError, RefusedError
 from tests.backends.condor.seen import POOL, Seen

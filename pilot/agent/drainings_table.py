@@ -1,0 +1,73 @@
+"""The table of nodes that are turned off once they are empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from pilot.agent import schema
+from pilot.agent.aside import Aside
+from pilot.agent.database import Database
+from pilot.errors import StorageError
+
+T = TypeVar("T")
+_DATABASE_SECONDS = 15.0
+
+
+class Draining(msgspec.Struct, frozen=True):
+    """A node that is to be turned off once it is empty: a row of the table."""
+
+    node: str
+    cluster: str
+    machine: str
+    """Ids of its machines, with spaces between, when that was asked: a startd may leave before the node."""
+    principal: str
+    reason: str
+    begun: float
+
+
+class DrainingsTable:
+    """Its rows. Every method raises StorageError if the database does not take it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._aside = Aside("drainings", 1)
+
+    async def rows(self) -> list[Draining]:
+        """All."""
+        return await self._call(self._read)
+
+    async def put(self, row: Draining) -> None:
+        """A row, in the place of one of the same node."""
+        await self._call(lambda: self._write(row))
+
+    async def remove(self, node_id: str) -> None:
+        """Forget a node."""
+        await self._call(lambda: self._delete(node_id))
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        try:
+            return await self._aside.call(work, _DATABASE_SECONDS)
+        except TimeoutError:
+            raise StorageError(
+                f"the database did not answer within {_DATABASE_SECONDS:g} s", "Look at airboss's log."
+            ) from None
+
+    def _read(self) -> list[Draining]:
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(schema.drainings)).mappings().all()
+        return [Draining(**row) for row in rows]
+
+    def _write(self, row: Draining) -> None:
+        table = schema.drainings
+        with self._database.write() as connection:
+            connection.execute(table.delete().where(table.c.node == row.node))
+            connection.execute(table.insert(), [msgspec.structs.asdict(row)])
+
+    def _delete(self, node_id: str) -> None:
+        table = schema.drainings
+        with self._database.write() as connection:
+            connection.execute(table.delete().where(table.c.node == node_id))

@@ -1,0 +1,34 @@
+"""HTCondor jobs on machines: which die with a machine, and how that is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pilot.records import Machine, Slot
+
+_NAMED = 3
+"""Jobs that are named; of the others it is said how many they are."""
+
+
+def doomed(machine: Machine) -> list[Slot]:
+    """The slots whose jobs die if the machine goes now."""
+    return [slot for slot in machine.slots if slot.job]
+
+
+def empty(machine: Machine) -> bool:
+    """Whether no job is there, nor can one come while it drains."""
+    busy = any(slot.job or slot.state in ("Claimed", "Preempting") for slot in machine.slots)
+    return machine.draining and not busy
+
+
+def left(machines: Iterable[Machine]) -> str:
+    jobs = [slot for machine in machines for slot in doomed(machine)]
+    return f"{job_words(jobs)} to end" if jobs else "no job runs there"
+
+
+def job_words(slots: Sequence[Slot]) -> str:
+    """How many jobs, and which some of them are."""
+    named = [f"{slot.job} of {slot.owner}".removesuffix(" of ") for slot in slots[:_NAMED]]
+    more = f" and {len(slots) - _NAMED} more" if len(slots) > _NAMED else ""
+    count = "1 HTCondor job" if len(slots) == 1 else f"{len(slots)} HTCondor jobs"
+    return f"{count} ({', '.join(named)}{more})"

@@ -1,0 +1,28 @@
+"""Verbs of nodes that are machines of an HTCondor pool."""
+
+from __future__ import annotations
+
+from pilot.verbs.verb import Argument, Verb
+
+MACHINES: tuple[Verb, ...] = (
+    Verb(
+        "machine.drain",
+        "drain",
+        "give it no more HTCondor jobs; those that run there end by themselves",
+        "node",
+        "operator",
+        1,
+        doing="draining",
+        inverse="machine.undrain",
+        args=(Argument("reason", "", "why, for all who look at the pool"),),
+    ),
+    Verb(
+        "machine.undrain",
+        "undrain",
+        "give it HTCondor jobs again, and do not turn it off once it is empty",
+        "node",
+        "operator",
+        1,
+        doing="taking back the draining",
+    ),
+)
