@@ -71,6 +71,15 @@ def _session(profile: str) -> Any:
     return session
 
 
+def _made(context: Any) -> Any:
+    """A client that is made, and not connected yet: for a thread. Its connections are its user's loop's."""
+
+    async def make() -> Any:
+        return await context._coro  # noqa: SLF001 - entering it would open its connections in this loop
+
+    return asyncio.run(make())
+
+
 class Calls:
     """An account's calls."""
 
@@ -83,6 +92,7 @@ class Calls:
         self._making: asyncio.Task[Any] | None = None
         self._made = -1e9
         self._clients: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        self._one = asyncio.Lock()
         self._open = contextlib.AsyncExitStack()
         self._old: set[asyncio.Task[None]] = set()
 
@@ -166,11 +176,14 @@ class Calls:
             retries={"mode": "standard", "total_max_attempts": 1},
             max_pool_connections=16,
         )
-        return await stack.enter_async_context(
-            session.client(
-                service, region_name=region, endpoint_url=self.account.endpoint or None, config=config
-            )
+        making_client = session.client(
+            service, region_name=region, endpoint_url=self.account.endpoint or None, config=config
         )
+        # Making one reads what the service can do from a file: up to a second of a processor. It is not
+        # meant for several threads at once.
+        async with self._one:
+            client = await asyncio.to_thread(_made, making_client)
+        return await stack.enter_async_context(client)
 
     async def _let_go(self, old: contextlib.AsyncExitStack) -> None:
         try:

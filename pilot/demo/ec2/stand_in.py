@@ -87,6 +87,10 @@ class StandIn:
             await self._client.close()
         await self._moto.stop()
 
+    def settle(self) -> None:
+        """End what takes its time: instances that start or stop have done so."""
+        self._passing.clear()
+
     # --- a request -------------------------------------------------------------------------------
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

@@ -118,7 +118,7 @@ async def test_pending_that_is_terminated_says_why(rig: NewRig) -> None:
 async def test_acts_one_after_the_other_and_off_ends_a_shutdown(rig: NewRig) -> None:
     r = await rig()
     instance_id = await r.one()
-    r.aws.slow = 1.0
+    r.aws.slow = 600.0
     waiting = asyncio.create_task(r.act(instance_id, "power.shutdown"))
     await until(lambda: r.sink.state(instance_id) == "stopping", 10, "stopping")
     with pytest.raises(BusyError, match="busy with power"):
@@ -126,6 +126,8 @@ async def test_acts_one_after_the_other_and_off_ends_a_shutdown(rig: NewRig) -> 
     off = asyncio.create_task(r.act(instance_id, "power.off"))
     with pytest.raises(BackendError, match="was ended by power"):
         await waiting
+    r.aws.slow = 0.0
+    r.aws.settle()
     assert (await off).state == "off"
 
 

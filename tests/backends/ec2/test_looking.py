@@ -131,8 +131,25 @@ _json = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(["State", "StateReason", "Tags", "NetworkInterfaces", "Placement",
-    "CpuOptions", "LaunchTime", "InstanceType", "HibernationOptions", "StateTransitionReason"]), _json))  # fmt: skip
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "State",
+                "StateReason",
+                "Tags",
+                "NetworkInterfaces",
+                "Placement",
+                "CpuOptions",
+                "LaunchTime",
+                "InstanceType",
+                "HibernationOptions",
+                "StateTransitionReason",
+            ]
+        ),
+        _json,
+    )
+)
 def test_half_a_description_gives_half_a_record(raw: dict[str, object]) -> None:
     assert records({**raw, "State": raw.get("State")}, "a", EAST, "t", Facts(), 0, None) is None
     whole = {**raw, "InstanceId": "i-1", "State": {"Name": "running"}}
