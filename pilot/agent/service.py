@@ -195,7 +195,10 @@ class Service:
             usage = self._usage if asked.args.get("usage") else None
             wanted = asked.args.get("load")
             loads = watching.Loads(self._history, wanted == "all") if wanted else None
-            await watching.serve(self.inventory, usage, caller, asked.cluster, outlet, self._clock, loads)
+            await watching.serve(
+                self.inventory, usage, caller, asked.cluster, outlet, self._clock, loads,
+                machines=asked.args.get("also") == "machines",
+            )  # fmt: skip
 
     async def _journal(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
         with self._shares.take("watch", caller.holder):

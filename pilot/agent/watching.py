@@ -16,7 +16,7 @@ from pilot.agent.inventory import Inventory, Watcher
 from pilot.agent.policy import View
 from pilot.agent.usage import Feed, Usage
 from pilot.errors import RefusedError, WireError
-from pilot.records import AnyRecord, Node
+from pilot.records import AnyRecord, Machine, Node, Queue
 
 _RECORDS_PER_FRAME = 500
 PULSE_SECONDS = 5.0
@@ -42,8 +42,10 @@ class Loads(NamedTuple):
 class _Seen:
     """What one watcher has been sent, and so which hosts it may see."""
 
-    def __init__(self, inventory: Inventory, view: View) -> None:
+    def __init__(self, inventory: Inventory, view: View, machines: bool) -> None:
         self._inventory = inventory
+        self._machines = machines
+        """Whether HTCondor's machines and queues are sent, too."""
         self._view = view
         self._sent: dict[str, AnyRecord] = {}
         self._host_of: dict[str, str] = {}
@@ -52,7 +54,8 @@ class _Seen:
 
     def snapshot(self) -> list[AnyRecord]:
         """All that is in view."""
-        shown = self._view.show_all(self._inventory.records.values())
+        records = self._inventory.records.values()
+        shown = self._view.show_all(record for record in records if self._wanted(record))
         self._sent = dict(shown)
         for record in shown.values():
             if isinstance(record, Node):
@@ -74,7 +77,7 @@ class _Seen:
         gone: list[str] = []
         for record_id in ids:
             record = records.get(record_id)
-            shown = None if record is None else self._view.show(record, self._carried.keys())
+            shown = self._show(record)
             if shown is None:
                 if self._sent.pop(record_id, None) is not None:
                     gone.append(record_id)
@@ -88,10 +91,18 @@ class _Seen:
         records = self._inventory.records
         for record_id in ids:
             record = records.get(record_id)
-            shown = None if record is None else self._view.show(record, self._carried.keys())
+            shown = self._show(record)
             if shown != self._sent.get(record_id):
                 return True
         return False
+
+    def _show(self, record: AnyRecord | None) -> AnyRecord | None:
+        if record is None or not self._wanted(record):
+            return None
+        return self._view.show(record, self._carried.keys())
+
+    def _wanted(self, record: AnyRecord) -> bool:
+        return self._machines or not isinstance(record, Machine | Queue)
 
     def shows(self, record_id: str) -> bool:
         """Whether the watcher was sent this record."""
@@ -117,6 +128,7 @@ async def serve(
     outlet: _Outlet,
     clock: Callable[[], float],
     loads: Loads | None = None,
+    machines: bool = False,
 ) -> None:
     """Send what `stream` sends, and answer pings, until cancelled.
 
@@ -125,7 +137,7 @@ async def serve(
         WireError: the watcher sent what does not belong on a watch's channel.
     """
     ways = [
-        asyncio.create_task(stream(inventory, usage, caller, cluster, outlet, clock, loads)),
+        asyncio.create_task(stream(inventory, usage, caller, cluster, outlet, clock, loads, machines)),
         asyncio.create_task(_answer(outlet)),
     ]
     try:
@@ -159,6 +171,7 @@ async def stream(
     out: _Sender,
     clock: Callable[[], float],
     loads: Loads | None = None,
+    machines: bool = False,
 ) -> None:
     """Send snapshot and deltas until cancelled, with `usage` and `loads` how busy what is in view is, too.
 
@@ -169,7 +182,7 @@ async def stream(
     feed = None if usage is None else usage.watch(watcher.wake)
     load_feed = None if loads is None else loads.history.watch(watcher.wake, loads.nics)
     try:
-        await _Stream(inventory, watcher, feed, load_feed, caller, cluster, out, clock).run()
+        await _Stream(inventory, watcher, feed, load_feed, caller, cluster, out, clock, machines).run()
     finally:
         if loads is not None and load_feed is not None:
             loads.history.unwatch(load_feed)
@@ -189,8 +202,10 @@ class _Stream:
         cluster: str,
         out: _Sender,
         clock: Callable[[], float],
+        machines: bool,
     ) -> None:
         self._inventory = inventory
+        self._machines = machines
         self._watcher = watcher
         self._feed = feed
         self._loads = loads
@@ -199,7 +214,7 @@ class _Stream:
         self._out = out
         self._clock = clock
         self._view = View(())
-        self._seen = _Seen(inventory, self._view)
+        self._seen = _Seen(inventory, self._view, machines)
         self._version = 0
 
     async def run(self) -> None:
@@ -226,7 +241,7 @@ class _Stream:
             if not grants or (self._cluster and self._caller.role(self._cluster) is None):
                 raise RefusedError("your key is not entitled to this any more", "Ask the site's admin.")
             self._view = View(grants, self._cluster)
-            self._seen = _Seen(self._inventory, self._view)
+            self._seen = _Seen(self._inventory, self._view, self._machines)
             self._version += 1
             shown = self._seen.snapshot()
             if self._feed is not None:

@@ -86,26 +86,28 @@ class Link(Asking):
 
     @overload
     def watch(
-        self, cluster: str = "", usage: Literal[False] = False
+        self, cluster: str = "", usage: Literal[False] = False, *, also: watching.Also = ""
     ) -> AsyncGenerator[wire.Snapshot | wire.Delta, None]: ...
 
     @overload
     def watch(
-        self, cluster: str = "", *, usage: bool, load: watching.LoadOf = ""
+        self, cluster: str = "", *, usage: bool, load: watching.LoadOf = "", also: watching.Also = ""
     ) -> AsyncGenerator[watching.Watched, None]: ...
 
     @overload
     def watch(
-        self, cluster: str = "", *, load: watching.LoadOf
+        self, cluster: str = "", *, load: watching.LoadOf, also: watching.Also = ""
     ) -> AsyncGenerator[watching.Watched, None]: ...
 
     async def watch(
-        self, cluster: str = "", usage: bool = False, load: watching.LoadOf = ""
+        self, cluster: str = "", usage: bool = False, load: watching.LoadOf = "", also: watching.Also = ""
     ) -> AsyncGenerator[watching.Watched, None]:
         """What is there, then every change; of all that may be seen if no cluster is named.
 
         With `usage`, what the nodes use too, and the answers to a ping every few seconds: the difference of
         a pong's token and `time.monotonic_ns()` is the way to airboss and back.
+
+        With `also`, HTCondor's machines and queues, too.
 
         With `load`, how busy hosts were in the last hour and are, or all: what interfaces carry, too.
 
@@ -115,6 +117,8 @@ class Link(Asking):
         args: dict[str, Value] = {"usage": True} if usage else {}
         if load:
             args["load"] = load
+        if also:
+            args["also"] = also
         body, request = await self._signed("watch", cluster, (), args)
         channel = await open_channel(self._connection, HELLO_SECONDS)
         try:

@@ -13,6 +13,7 @@ from pilot.link.backoff import Backoff, Unknown
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.faults import error_of
 from pilot.link.link import Link
+from pilot.link.watching import Also
 
 Connect = Callable[[], Awaitable[Link]]
 
@@ -28,7 +29,7 @@ class Back(msgspec.Struct, frozen=True):
 
 
 async def watch(
-    connect: Connect, link: Link, cluster: str, backoff: Backoff | None = None
+    connect: Connect, link: Link, cluster: str, backoff: Backoff | None = None, also: Also = ""
 ) -> AsyncIterator[wire.Snapshot | wire.Delta | Lost | Back]:
     """A watch that reconnects. `link` is used first; after a loss `connect` makes new ones.
 
@@ -40,7 +41,7 @@ async def watch(
     backoff = backoff or Backoff()
     while True:
         try:
-            async for frame in link.watch(cluster):
+            async for frame in link.watch(cluster, also=also):
                 backoff.reset()
                 yield frame
         except (UnreachableError, DeadlineError) as error:

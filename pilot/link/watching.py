@@ -19,6 +19,8 @@ PING_SECONDS = 2.0
 
 LoadOf = Literal["", "hosts", "all"]
 """Of what a watch tells how busy it is: nothing, hosts, or nodes' interfaces, too."""
+Also = Literal["", "machines"]
+"""Which records that there may be very many of are told, too."""
 Watched = wire.Snapshot | wire.Delta | wire.Usage | wire.Load | wire.Pong
 
 

@@ -271,7 +271,7 @@ class LiveSite:
             link = await self._connect()
             self._link, self.hello = link, link.hello
             self.changed.tell()
-            async with aclosing(link.watch(usage=True)) as frames:
+            async with aclosing(link.watch(usage=True, also="machines")) as frames:
                 await self._follow(link, frames)
             error: PilotError = UnreachableError("airboss ended the watch", "It may be restarting.")
         except PilotError as failure:

@@ -31,6 +31,12 @@ LOOKING: tuple[Verb, ...] = (
                 "how busy hosts were in the last hour and are; `all`: what nodes' interfaces carry, too",
                 ("", "hosts", "all"),
             ),
+            Argument(
+                "also",
+                "",
+                "`machines`: HTCondor's machines with their slots, and its queues; there may be very many",
+                ("", "machines"),
+            ),
         ),
     ),
     Verb(

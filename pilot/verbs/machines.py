@@ -13,7 +13,6 @@ MACHINES: tuple[Verb, ...] = (
         "operator",
         1,
         doing="draining",
-        inverse="machine.undrain",
         args=(Argument("reason", "", "why, for all who look at the pool"),),
     ),
     Verb(

@@ -15,7 +15,7 @@ from pilot.agent.policy import role_in
 from pilot.agent.usage import Usage
 from pilot.backends.provider import Used
 from pilot.errors import RefusedError, WireError
-from pilot.records import Grant, Host, Node, NodeState, Role
+from pilot.records import Grant, Host, Machine, Node, NodeState, Queue, Role
 from tests.support.waiting import until
 
 
@@ -81,7 +81,9 @@ def host(name: str, detail: str = "") -> Host:
 
 
 class Scene:
-    def __init__(self, *grants: Grant, cluster: str = "", usage: bool = False) -> None:
+    def __init__(
+        self, *grants: Grant, cluster: str = "", usage: bool = False, machines: bool = False
+    ) -> None:
         self.now = 1.0
         self.usage = Usage(5.0, lambda: self.now)
         self.inventory = Inventory()
@@ -98,6 +100,7 @@ class Scene:
                 cluster,
                 self.sent,
                 lambda: 1.0,
+                machines=machines,
             )
         )
 
@@ -113,6 +116,35 @@ class Scene:
 @pytest.fixture(autouse=True)
 def _quick_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "PULSE_SECONDS", 0.05)
+
+
+@pytest.mark.parametrize("grant", [Grant("vc1", "viewer"), Grant("*", "admin")])
+async def test_machines_are_told_to_those_who_ask_for_them(grant: Grant) -> None:
+    def machine(name: str, cluster: str, load: float = 0.0) -> Machine:
+        return Machine(f"machine:p/{name}", "p", name, "Owner", "Idle", cluster=cluster, load=load)
+
+    asked, other = Scene(grant, machines=True), Scene(grant)
+    mine = {"machine:p/a"} if grant.cluster == "vc1" else {"machine:p/a", "machine:p/b", "queue:p/s/o"}
+    for scene in (asked, other):
+        await scene.told(1)
+        scene.inventory.extras(
+            [machine("a", "vc1"), machine("b", "vc2"), Queue("queue:p/s/o", "p", "s", "o", 1)]
+        )
+        scene.inventory.nodes([node("mine", "vc1", "h1", "off")])
+    (_, change) = (await asked.told(2))[:2]
+    assert isinstance(change, wire.Delta)
+    assert {record.id for record in change.changed} == {"mine"} | mine
+    (_, change) = (await other.told(2))[:2]
+    assert isinstance(change, wire.Delta)
+    assert [record.id for record in change.changed] == ["mine"]
+    asked.inventory.resync()
+    again = (await asked.told(3))[-1]
+    assert isinstance(again, wire.Snapshot)
+    assert {record.id for record in again.records} >= mine
+    other.inventory.resync()
+    again = (await other.told(3))[-1]
+    assert isinstance(again, wire.Snapshot)
+    assert not any(isinstance(record, Machine | Queue) for record in again.records)
 
 
 async def test_a_watcher_is_told_of_its_own_part_only_and_versions_count_that() -> None:
