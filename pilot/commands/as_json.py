@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pilot.journal import Record as JournalRecord
-from pilot.records import AnyRecord, Node
-from pilot.wire import Outcome, Recording
+from pilot.records import AnyRecord, Host, Machine, Node, Pool, Queue, Source
+from pilot.wire import HostLoad, Outcome, Recording, byte_rate
+from pilot.wire.load_frames import UNKNOWN
+
+if TYPE_CHECKING:
+    from pilot.loads import Loads
 
 
 def node_json(node: Node) -> dict[str, Any]:
@@ -23,6 +28,113 @@ def record_json(record: AnyRecord) -> dict[str, Any]:
     """Any record, with its kind."""
     fields = node_json(record) if isinstance(record, Node) else msgspec.structs.asdict(record)
     return {"kind": record.__struct_config__.tag, **fields}
+
+
+def host_json(
+    host: Host, nodes: Sequence[Node], pools: Sequence[Pool], load: HostLoad | None, step: float
+) -> dict[str, Any]:
+    """A host as an object, with what is on it; samples that are not known are null."""
+    on = [node for node in nodes if node.state not in ("off", "crashed", "unknown")]
+    hung = [node for node in nodes if node.hung_ms is not None]
+    busy: dict[str, Any] | None = None
+    if load is not None:
+        busy = {
+            "cpu": _last(load.cpu),
+            "memory": load.memory_now or None,
+            "load": load.load_now,
+            "received": load.received_now,
+            "sent": load.sent_now,
+            "step": step,
+            "history": {name: _samples(getattr(load, name)) for name in ("cpu", "memory", "load")}
+            | {name: _rates(getattr(load, name)) for name in ("received", "sent")},
+        }
+    fields = msgspec.to_builtins(host)
+    fields.pop("kind", None)
+    return {
+        **{name: fields.get(name, getattr(host, name)) for name in host.__struct_fields__},
+        "busy": busy,
+        "nodes": {
+            "all": len(nodes),
+            "on": len(on),
+            "vcpus": sum(node.vcpus for node in on),
+            "memory": sum(node.memory for node in on),
+        },
+        "hung": [
+            {"id": node.id, "name": node.name, "cluster": node.cluster, "ms": node.hung_ms} for node in hung
+        ],
+        "pools": [_pool_json(pool) for pool in pools],
+    }
+
+
+def _pool_json(pool: Pool) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(pool), "volumes": [msgspec.structs.asdict(v) for v in pool.volumes]}
+
+
+def vlans_json(records: Sequence[AnyRecord], loads: Loads) -> dict[str, Any]:
+    """VLANs with what carries them, and what is wrong."""
+    from pilot.faults import network_faults
+    from pilot.records import Cluster
+    from pilot.render.vlans import Plug, vlans_of
+
+    def nic(plug: Plug) -> dict[str, Any]:
+        load = loads.nic(plug.id)
+        live = None
+        if load is not None:
+            fields = msgspec.structs.asdict(load)
+            live = {name: fields[name] for name in fields if name not in ("nic", "received", "sent")}
+        node = {"id": plug.node.id, "name": plug.node.name, "cluster": plug.node.cluster}
+        return {"id": plug.id, "node": node, **msgspec.structs.asdict(plug.nic), "traffic": live}
+
+    owners = {record.vlan: record.name for record in records if isinstance(record, Cluster)}
+    return {
+        "vlans": [
+            {
+                "vlan": tag,
+                "cluster": owners.get(tag) if tag is not None else None,
+                "networks": [
+                    {
+                        "host": carrier.host,
+                        "name": carrier.name,
+                        "network": None
+                        if carrier.network is None
+                        else msgspec.structs.asdict(carrier.network),
+                        "nics": [nic(plug) for plug in carrier.plugs],
+                    }
+                    for carrier in carriers
+                ],
+            }
+            for tag, carriers in vlans_of(records).items()
+        ],
+        "faults": [msgspec.structs.asdict(fault) for fault in network_faults(records)],
+    }
+
+
+def _last(samples: bytes) -> int | None:
+    return _samples(samples[-1:])[0] if samples else None
+
+
+def _samples(samples: bytes) -> list[int | None]:
+    return [None if value == UNKNOWN else value for value in samples]
+
+
+def _rates(samples: bytes) -> list[int | None]:
+    return [None if (value := byte_rate(byte)) is None else round(value) for byte in samples]
+
+
+def pool_json(
+    name: str, source: Source | None, machines: Sequence[Machine], queues: Iterable[Queue]
+) -> dict[str, Any]:
+    """An HTCondor pool as an object: how it is asked, its machines with their slots, its queues."""
+    fields = msgspec.structs.asdict(source) if source is not None else {"name": name}
+    fields["machines"] = [
+        {
+            **msgspec.structs.asdict(machine),
+            "slots": [msgspec.structs.asdict(slot) for slot in machine.slots],
+        }
+        for machine in machines
+    ]
+    fields["queues"] = [msgspec.structs.asdict(queue) for queue in queues if queue.pool == name]
+    return fields
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:

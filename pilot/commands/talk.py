@@ -34,6 +34,11 @@ class Talk:
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
+    def write(self, text: str) -> None:
+        """Text for stdout as it is: a picture that is drawn over the one before."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
     def data_json(self, value: object) -> None:
         """One JSON value, on one line."""
         sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
