@@ -125,7 +125,9 @@ def pool_json(
     name: str, source: Source | None, machines: Sequence[Machine], queues: Iterable[Queue]
 ) -> dict[str, Any]:
     """An HTCondor pool as an object: how it is asked, its machines with their slots, its queues."""
-    fields = msgspec.structs.asdict(source) if source is not None else {"name": name}
+    fields: dict[str, Any] = {"name": name}
+    if source is not None:
+        fields = msgspec.structs.asdict(source)
     fields["machines"] = [
         {
             **msgspec.structs.asdict(machine),

@@ -11,7 +11,8 @@ from pilot.render.times import ago
 
 _OLD_SECONDS = 900.0
 """HTCondor's startds tell of themselves every 5 minutes; the collector forgets them after 15."""
-_MIB = 1024
+_GIB = 1024 * 1024
+"""KiB."""
 _STATES: dict[str, tuple[str, Tone]] = {
     "Claimed": ("●", "good"),
     "Unclaimed": ("○", "dim"),
@@ -57,11 +58,11 @@ def processors_cell(machine: Machine) -> Cell:
 
 
 def memory_cell(machine: Machine) -> Cell:
-    """Memory that slots have, of all; HTCondor counts MiB."""
+    """Memory that slots have, of all."""
     if not machine.memory:
         return Cell("")
     used = machine.memory - machine.free_memory
-    return Cell(f"{used / _MIB:.1f} of {machine.memory / _MIB:.1f} G")
+    return Cell(f"{used / _GIB:.1f} of {machine.memory / _GIB:.1f} G")
 
 
 def load_cell(load: float) -> Cell:
@@ -71,7 +72,7 @@ def load_cell(load: float) -> Cell:
 
 def slot_memory_cell(slot: Slot) -> Cell:
     """What a slot has."""
-    return Cell(f"{slot.memory / _MIB:.1f} G" if slot.memory else "")
+    return Cell(f"{slot.memory / _GIB:.1f} G" if slot.memory else "")
 
 
 def job_cell(slot: Slot, now: float) -> Cell:
