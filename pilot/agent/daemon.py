@@ -35,6 +35,8 @@ from pilot.agent.journal import Journal
 from pilot.agent.journal_stream import JournalStreams
 from pilot.agent.ledger import Ledger
 from pilot.agent.power import Power
+from pilot.agent.metering import serve_metrics
+from pilot.agent.pictures import Pictures
 from pilot.agent.recordings.notary import Notary
 from pilot.agent.recordings.recordings import Recordings
 from pilot.agent.recordings.shelf import Shelf
@@ -252,6 +254,8 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
 
 def _records(registry: Registry) -> list[Cluster]:
     return [
+    if settings.metrics.address is not None:
+        await serve_metrics(settings.metrics.address, stack, inventory, history, doors, shares, journal)
         Cluster(f"cluster:{entry.name}", name=entry.name, vlan=entry.vlan, protected=entry.protected)
         for entry in registry.snapshot.clusters.values()
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated
@@ -154,6 +155,33 @@ class UsageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Limit = Annotated[float, Meta(ge=0, le=30 * 86_400)]
+class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[metrics]: figures for Prometheus."""
+
+    listen: str = ""
+    """A loopback address and port; empty for none."""
+
+    def __post_init__(self) -> None:
+        if not self.listen:
+            return
+        try:
+            address = parse_address(self.listen)
+            loopback = ipaddress.ip_address(address.host).is_loopback
+        except ValueError as error:
+            raise KeyProblem("listen", str(error)) from None
+        if not loopback:
+            raise KeyProblem(
+                "listen",
+                f"'{self.listen}' is reached from elsewhere, and metrics are for everybody who reaches them; "
+                "use 127.0.0.1:9677",
+            )
+
+    @property
+    def address(self) -> Address | None:
+        """Where to listen, if anywhere."""
+        return parse_address(self.listen) if self.listen else None
+
+
 """Seconds; 0 for no limit."""
 
 
@@ -212,6 +240,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     usage: UsageSettings = UsageSettings()
     consoles: ConsoleSettings = ConsoleSettings()
     console_log: ConsoleLogSettings = ConsoleLogSettings()
+    metrics: MetricsSettings = MetricsSettings()
     recordings: RecordingSettings = RecordingSettings()
 
     def __post_init__(self) -> None:
