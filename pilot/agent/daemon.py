@@ -33,10 +33,11 @@ from pilot.agent.inventory import Inventory
 from pilot.agent.joining import Joining
 from pilot.agent.journal import Journal
 from pilot.agent.journal_stream import JournalStreams
+from pilot.agent.leases import Leases
 from pilot.agent.ledger import Ledger
-from pilot.agent.power import Power
-from pilot.agent.metering import serve_metrics
 from pilot.agent.pictures import Pictures
+from pilot.agent.power import Power
+from pilot.agent.providers import Providers
 from pilot.agent.recordings.notary import Notary
 from pilot.agent.recordings.recordings import Recordings
 from pilot.agent.recordings.shelf import Shelf
@@ -51,10 +52,10 @@ from pilot.agent.settings import Settings
 from pilot.agent.shares import Shares
 from pilot.agent.usage import Usage
 from pilot.backends.condor.provider import CondorPools
+from pilot.backends.ec2.provider import Ec2Provider
 from pilot.backends.libvirt.provider import HostAddress, LibvirtProvider
 from pilot.backends.libvirt.provider import Settings as Intervals
-from pilot.backends.provider import Provider
-from pilot.errors import ConfigError, UnreachableError
+from pilot.errors import ConfigError
 from pilot.records import Cluster
 
 _log = logging.getLogger(__name__)
@@ -158,16 +159,16 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         entry = registry.snapshot.clusters.get(cluster)
         return 0.0 if entry is None else entry.added
 
-    def provider_of(node_id: str) -> Provider | None:
-        return provider if provider.owns(node_id) else None
-
-    def provider_or_refuse(node_id: str) -> Provider:
-        found = provider_of(node_id)
-        if found is None:
-            raise UnreachableError(
-                f"no host has the node {node_id} now", "`pilot nodes` lists what is there."
-            )
-        return found
+    accounts = [
+        Ec2Provider(
+            account,
+            settings.state,
+            lambda node_id, data, gap: hub.printed(node_id, data, gap),
+            clock,
+        )
+        for account in settings.ec2
+    ]
+    providers = Providers(provider, accounts)
 
     def name_of(node_id: str) -> str:
         node = inventory.node(node_id)
@@ -182,12 +183,13 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     shelf = Shelf(settings.recordings_folder, settings.recordings, notary, clock, tenancy)
     recordings = Recordings(shelf, notary, inventory, airboss, clock)
     stack.push_async_callback(recordings.close)  # Once the hub has stopped: nothing more is printed then.
-    hub = ConsoleHub(provider_or_refuse, clock, name_of, inventory.presence, logs=logs, added=tenancy)
+    hub = ConsoleHub(providers.need, clock, name_of, inventory.presence, logs=logs, added=tenancy)
+    hub.looked_at = providers.looked_at
     stack.push_async_callback(hub.stop)
     recordings.consoles = hub
     pools = CondorPools(settings.pool, clock)
     joining = Joining(inventory.extras, inventory.gone, {p.name: p.cluster for p in settings.pool})
-    drainings = Drainings(database, inventory, joining, pools, provider_of, journal, clock)
+    drainings = Drainings(database, inventory, joining, pools, providers.of, journal, clock)
     recovery = Recovery(database, provider, journal, clock)
     stack.push_async_callback(recovery.stop)
     # Before the hub, whose consoles may be others' then.
@@ -195,11 +197,12 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     inventory.on_node.append(joining.node_changed)
     inventory.on_gone += [recordings.node_gone, hub.node_gone, usage.gone, history.gone]
     shares = Shares(settings.limits)
-    screens = Screens(inventory, provider_or_refuse, ledger, shares)
+    screens = Screens(inventory, providers.need, ledger, shares)
     inventory.on_node.append(screens.node_changed)
     inventory.on_gone.append(screens.node_gone)
     cordons = Cordons(database, inventory, ledger, clock)
     sending = Sending(hub.type_at, (hub.tell, screens.tell))
+    leases = Leases(database, inventory, providers.of, journal, hub.tell, clock)
     service = Service(
         site=settings.site.name,
         airboss=airboss,
@@ -209,8 +212,9 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         recordings=RecordingStreams(shelf, shares),
         screens=screens,
         shares=shares,
-        power=Power(inventory, provider_of, ledger, sending, recordings, cordons, drainings),
+        power=Power(inventory, providers.of, ledger, sending, recordings, cordons, drainings, leases),
         cordons=cordons,
+        pictures=Pictures(inventory, providers.picture, ledger, shares),
         ledger=ledger,
         journals=JournalStreams(database, journal, added),
         usage=usage,
@@ -229,13 +233,14 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     registry.subscribe(entitlements_changed)
     entitlements_changed()
     await cordons.load()
+    await leases.load()
     await history_file.load()
     await recovery.load()
     await recordings.load()
     await journal.event(actor="airboss", auth="airboss", verb=STARTED, result={"version": __version__})
     sink = _Sink(inventory, joining, hub, usage)
-    await provider.start(sink)
-    stack.push_async_callback(provider.stop)
+    await providers.start(sink)
+    stack.push_async_callback(providers.stop)
     await pools.start(sink)
     stack.push_async_callback(pools.stop)
     await drainings.load()
@@ -246,6 +251,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     _background(stack, history_file.run(), "history's file", ending)
     _background(stack, registry.follow(), "registry", ending)
     _background(stack, cordons.follow(), "cordons", ending)
+    _background(stack, leases.run(), "leases", ending)
     _background(stack, _recheck(doors, service), "recheck", ending)
     await _listen(settings, doors, host_key, stack)
     stack.push_async_callback(doors.close)
@@ -254,8 +260,6 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
 
 def _records(registry: Registry) -> list[Cluster]:
     return [
-    if settings.metrics.address is not None:
-        await serve_metrics(settings.metrics.address, stack, inventory, history, doors, shares, journal)
         Cluster(f"cluster:{entry.name}", name=entry.name, vlan=entry.vlan, protected=entry.protected)
         for entry in registry.snapshot.clusters.values()
     ]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 from pilot.backends.provider import Extra
-from pilot.records import AnyRecord, Cluster, Cordon, Host, Node
+from pilot.records import AnyRecord, Cluster, Cordon, Host, Instance, Lease, Node
 
 BATCH_SECONDS = 0.004
 """Changes within this time travel together. Small beside a person's eye, large beside a burst of events."""
@@ -66,6 +66,7 @@ class Inventory:
         self._presence: dict[str, tuple[str, int]] = {}
         self._recorded: set[str] = set()
         self._cordons: dict[str, Cordon] = {}
+        self._leases: dict[str, Lease] = {}
         self._watchers: set[Watcher] = set()
         self._pending: set[str] = set()
         self._flush_handle: asyncio.TimerHandle | None = None
@@ -81,11 +82,18 @@ class Inventory:
         for node in nodes:
             writer, watchers = self._presence.get(node.id, ("", 0))
             recorded = node.id in self._recorded
-            self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers, recorded=recorded))
+            lease = self._leases.get(node.id)
+            self._put_node(
+                msgspec.structs.replace(
+                    node, writer=writer, watchers=watchers, recorded=recorded, lease=lease
+                )
+            )
 
     def extras(self, records: Iterable[Extra]) -> None:
         """Other things appeared or changed."""
         for record in records:
+            if isinstance(record, Instance):
+                record = msgspec.structs.replace(record, lease=self._leases.get(record.node))
             self._put(record)
 
     def gone(self, ids: Iterable[str]) -> None:
@@ -117,6 +125,19 @@ class Inventory:
         for record in list(self.records.values()):
             if isinstance(record, Host):
                 self.host(record)
+
+    def leased(self, leases: Mapping[str, Lease]) -> None:
+        """The leases of nodes now, all of them, by the nodes' ids."""
+        before, self._leases = self._leases, dict(leases)
+        changed = [i for i in before.keys() | leases.keys() if before.get(i) != leases.get(i)]
+        for node_id in changed:
+            lease = leases.get(node_id)
+            node = self.records.get(node_id)
+            if isinstance(node, Node):
+                self._put_node(msgspec.structs.replace(node, lease=lease))
+            instance = self.records.get(f"instance:{node_id.removeprefix('ec2:')}")
+            if isinstance(instance, Instance):
+                self._put(msgspec.structs.replace(instance, lease=lease))
 
     def clusters(self, clusters: Iterable[Cluster]) -> None:
         """The clusters of the site, all of them."""

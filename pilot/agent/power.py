@@ -8,12 +8,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from pilot import wire
-from pilot.agent import draining
+from pilot.agent import draining, leases
 from pilot.agent.caller import Caller
 from pilot.agent.cordon import Cordons
 from pilot.agent.draining import Drainings
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
+from pilot.agent.leases import Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of, unknown_node
 from pilot.agent.policy import may
@@ -44,6 +45,7 @@ class Power:
         recordings: Recordings,
         cordons: Cordons,
         drainings: Drainings,
+        leased: Leases,
     ) -> None:
         self._inventory = inventory
         self._provider_of = provider_of
@@ -52,6 +54,7 @@ class Power:
         self._recordings = recordings
         self._cordons = cordons
         self._drainings = drainings
+        self._leases = leased
 
     async def run(self, caller: Caller, asked: Asked, tell: Tell) -> wire.Reply:
         """Do the verb on all its targets; the reply holds each outcome and the receipt.
@@ -130,6 +133,8 @@ class Power:
                 outcome = ended("done", note=await self._recordings.act(caller, node, verb, args))
             elif verb in draining.VERBS:
                 outcome = ended("done", note=await self._drainings.act(caller.principal, node, verb, args))
+            elif verb in leases.VERBS:
+                outcome = ended("done", note=await self._leases.act(caller.principal, node, verb, args))
             else:
                 self._cordons.refuse(self._inventory.node(node.id) or node, verb)
                 act = functools.partial(provider.act, node.id, verb, args, progress)

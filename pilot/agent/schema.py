@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration: what this program reads and writes."""
 
 metadata = sa.MetaData()
@@ -101,4 +101,17 @@ drainings = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("begun", sa.Float, nullable=False),
     comment="Nodes that are turned off once their HTCondor jobs have ended.",
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("node", sa.Text, primary_key=True),
+    sa.Column("cluster", sa.Text, nullable=False),
+    sa.Column("ends", sa.Float, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False, comment="For how long it was given."),
+    sa.Column("principal", sa.Text, nullable=False),
+    sa.Column("given", sa.Float, nullable=False),
+    sa.Column("warned", sa.Boolean, nullable=False),
+    comment="When nodes are turned off unless somebody renews that.",
 )

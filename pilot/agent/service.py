@@ -21,6 +21,7 @@ from pilot.agent.inventory import Inventory
 from pilot.agent.journal_stream import JournalStreams
 from pilot.agent.ledger import Ledger
 from pilot.agent.outcomes import fault_of, unknown_node
+from pilot.agent.pictures import Pictures
 from pilot.agent.policy import View, usable_verbs
 from pilot.agent.power import Power, Tell
 from pilot.agent.recordings.streams import RecordingStreams
@@ -64,6 +65,7 @@ class Service:
         inventory: Inventory,
         consoles: Attaching,
         screens: Screens,
+        pictures: Pictures,
         logs: ConsoleLogStreams,
         recordings: RecordingStreams,
         shares: Shares,
@@ -80,6 +82,7 @@ class Service:
         self.inventory = inventory
         self.consoles = consoles
         self._screens = screens
+        self._pictures = pictures
         self._logs = logs
         self._recordings = recordings
         self._shares = shares
@@ -136,6 +139,8 @@ class Service:
             await self._console(caller, asked, outlet)
         elif asked.verb.id == "screen.open":
             await self._screens.serve(caller, asked, outlet)
+        elif asked.verb.id == "screen.picture":
+            await self._pictures.serve(caller, asked, outlet)
         elif asked.verb.id == "console.tail":
             await self._tail(caller, asked, outlet)
         elif asked.verb.id == "console.log":

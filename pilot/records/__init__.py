@@ -6,7 +6,8 @@ from pilot.records.base import ROLES, Grant, Record, Role, role_covers
 from pilot.records.clusters import Cluster
 from pilot.records.happenings import Happening, HappeningTone
 from pilot.records.hosts import Cordon, Host, HostState, Network, NetworkKind, Pool, Volume
-from pilot.records.instances import Check, Event, Instance, InstanceState, Lease, Price
+from pilot.records.instances import Check, Event, Instance, InstanceState, Price
+from pilot.records.leases import Lease
 from pilot.records.machines import Machine, Queue, Slot
 from pilot.records.nodes import Disk, Nic, Node, NodeProvider, NodeState
 from pilot.records.sources import Source, SourceState, SourceType

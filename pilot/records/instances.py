@@ -1,4 +1,4 @@
-"""What only EC2 knows of a node that is an instance, and what keeps it from running for ever."""
+"""What only EC2 knows of a node that is an instance."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from pilot.records.base import Record
+from pilot.records.leases import Lease
 
 InstanceState = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
 Check = Literal["ok", "initializing", "impaired", "insufficient-data", "not-applicable", ""]
@@ -30,15 +31,6 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     words: str
     not_before: float = 0.0
     """0 if no time is told."""
-
-
-class Lease(msgspec.Struct, frozen=True, gc=False):
-    """When airboss turns it off, unless somebody renews that."""
-
-    ends: float
-    principal: str
-    """Who gave or renewed it last."""
-    warned: bool = False
 
 
 class Instance(Record, frozen=True, tag="instance"):

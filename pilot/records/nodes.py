@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from pilot.records.base import Record
+from pilot.records.leases import Lease
 
 NodeState = Literal["on", "off", "paused", "stopping", "crashed", "suspended", "unknown"]
 NodeProvider = Literal["libvirt", "ec2"]
@@ -79,3 +80,5 @@ class Node(Record, frozen=True, tag="node"):
     """How many others are attached to it."""
     provider: NodeProvider = "libvirt"
     """What drives it."""
+    lease: Lease | None = None
+    """When airboss turns it off; None if it does not."""

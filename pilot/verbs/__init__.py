@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pilot.verbs.consoles import CONSOLES
 from pilot.verbs.hosts import HOSTS
+from pilot.verbs.leases import LEASES
 from pilot.verbs.looking import LOOKING
 from pilot.verbs.machines import MACHINES
 from pilot.verbs.power import POWER
@@ -16,7 +17,7 @@ from pilot.verbs.verb import Argument, Danger, Scope, Value, Verb
 
 __all__ = ["BY_ID", "VERBS", "Argument", "Danger", "Scope", "Value", "Verb", "verb_table"]
 
-VERBS: tuple[Verb, ...] = (*LOOKING, *CONSOLES, *POWER, *SENDING, *HOSTS, *MACHINES)
+VERBS: tuple[Verb, ...] = (*LOOKING, *CONSOLES, *POWER, *SENDING, *HOSTS, *MACHINES, *LEASES)
 
 BY_ID: dict[str, Verb] = {verb.id: verb for verb in VERBS}
 

@@ -73,6 +73,15 @@ CONSOLES: tuple[Verb, ...] = (
         ),
     ),
     Verb(
+        "screen.picture",
+        "picture",
+        "a picture of an EC2 instance's screen, as EC2 takes it (JPEG)",
+        "node",
+        "viewer",
+        0,
+        stream=True,
+    ),
+    Verb(
         "record.start",
         "record",
         "record what the serial console prints from now on (asciicast v3)",

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from pilot.agent.happenings import happened
-from pilot.records import AnyRecord, Cordon, Host, Instance, Machine, Node, Pool, Source
-from pilot.records.instances import Event, Lease
+from pilot.records import AnyRecord, Cordon, Host, Instance, Lease, Machine, Node, Pool, Source
+from pilot.records.instances import Event
 
 NOW = 1_700_000_000.0
 NODE = Node("n", "compute-0-0", "vc1", "h", "d", "on", NOW)

@@ -41,6 +41,8 @@ class Company:
             presence: told who types (several with commas) and how many others are here, when that changes.
         """
         self.viewers: list[Viewer] = []
+        self.on_change: Callable[[], None] = lambda: None
+        """Told that somebody came, went, or types or not from now on."""
         self._clock = clock
         self._presence = presence
         self._presence_told = ("", 0)
@@ -88,6 +90,7 @@ class Company:
             self._presence(*presence)
         self._people = None
         self._account_within(CHANGES_EVERY)
+        self.on_change()
 
     def typed(self, viewer: Viewer) -> None:
         """A viewer typed: all are told in a while."""

@@ -75,6 +75,7 @@ class Console:
         self._was_held = False
         self._trouble = Trouble(self._say_lost, self._say_not_held)
         self._story = Story(self, self._holder, self._trouble, self._typist)
+        self.company.on_change = self._wanted
         self._shared: tuple[int, int, Output] = (-1, -1, Output(b""))
 
     # --- what the agent tells ---------------------------------------------------------------
@@ -132,8 +133,17 @@ class Console:
             viewer.tell(situation)
         if self.recorder is not None:
             self.recorder(asciicast.MARKER, f"{plain(principal)} joined".encode(errors="replace"))
+        self._wanted()
         self._holder.nudge()
         return viewer
+
+    def record(self, recorder: Recorder | None) -> None:
+        """Have somebody told what happens here; None ends it."""
+        self.recorder = recorder
+        self._wanted()
+
+    def _wanted(self) -> None:
+        self._story.wanted(bool(self.company.viewers or self.recorder))
 
     @property
     def oldest(self) -> int:
@@ -226,6 +236,14 @@ class Console:
         for viewer in self.company.viewers:
             viewer.wake()
         self.tails.wake()
+
+    def fetched(self, data: bytes, gap: bool) -> None:
+        """What the guest printed while the console was not held, as its provider got it otherwise."""
+        if gap:
+            self.mark(
+                "something is missing here: EC2 keeps only the last that was printed", "host", markers.aside
+            )
+        self.printed(data)
 
     def lost(self, why: str) -> None:
         """The console ended by itself; what that means is told by the node's record, which may be late."""

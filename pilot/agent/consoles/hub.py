@@ -65,6 +65,8 @@ class ConsoleHub:
         self._added = added
         self._tenants: dict[str, float] = {}
         """When the clusters of nodes were added, as was known last."""
+        self.looked_at: Callable[[str], None] = lambda _node_id: None
+        """Told which node's console somebody begins to read."""
         self._logs = logs
         if logs is not None:
             logs.tell = self._tell_all
@@ -157,6 +159,7 @@ class ConsoleHub:
             raise BackendError(
                 f"{plain(node.name)} has no serial console", "Add a <serial> device to its definition."
             )
+        self.looked_at(node_id)
         return self._console(node_id).attach(principal, mode, may_write, back)
 
     def tail(self, node_id: str) -> Tail:
@@ -170,12 +173,22 @@ class ConsoleHub:
         node = self._nodes.get(node_id)
         if node is not None and not node.serial:
             return Tail(None, f"{plain(node.name)} has no serial console")
+        self.looked_at(node_id)
         return Tail(self._console(node_id))
 
     def type_at(self, node_id: str, data: bytes) -> str:
         """Type at a node's console for nobody who is attached; why that is in vain, or nothing."""
         console = self._consoles.get(node_id)
         return "airboss does not hold its console" if console is None else console.type(data)
+
+    def printed(self, node_id: str, data: bytes, gap: bool) -> None:
+        """A node printed something that its provider has from elsewhere, while its console is not held.
+
+        `gap`: something before it is missing.
+        """
+        node = self._nodes.get(node_id)
+        if not self._stopped and node is not None and node.serial:
+            self._console(node_id).fetched(data, gap)
 
     def tell(self, node_id: str, notice: Notice) -> None:
         """A notice to all who are attached to a node's console."""
@@ -185,9 +198,9 @@ class ConsoleHub:
     def record(self, node_id: str, recorder: Recorder | None) -> None:
         """Have somebody told what happens at a node's console, also of a node that is off; None ends it."""
         if recorder is not None and not self._stopped:
-            self._console(node_id).recorder = recorder
+            self._console(node_id).record(recorder)
         elif (console := self._consoles.get(node_id)) is not None:
-            console.recorder = None
+            console.record(None)
 
     async def recall(self, node_id: str) -> None:
         """What a node printed before airboss began can be shown when this returns, a few seconds at most.
@@ -205,6 +218,7 @@ class ConsoleHub:
             return None
         log = self._logs.of(node_id)
         self._owned(node, node)
+        self.looked_at(node_id)
         return log
 
     async def stop(self) -> None:

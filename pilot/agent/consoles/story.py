@@ -19,6 +19,8 @@ RUNS: frozenset[NodeState] = frozenset({"on", "paused", "stopping"})
 """States in which there is a console to hold."""
 ENDED: dict[NodeState, str] = {"off": "turned off", "crashed": "crashed"}
 """States in which there is none, and how that came. In the others what is held is kept."""
+LINGER = 60.0
+"""Seconds that a console is held on after the last has gone, where it is only held for somebody."""
 LAST_WORDS = 1.0
 """Seconds after a power-off within which the console ends by itself."""
 START_DEADLINE = 10.0
@@ -50,6 +52,10 @@ class Story:
         self._holder = holder
         self._trouble = trouble
         self._typist = typist
+        self._somebody = False
+        """Somebody is at it, or records it."""
+        self._going: asyncio.TimerHandle | None = None
+        """Lets go of a console that nobody is at any more."""
         self._starting: asyncio.TimerHandle | None = None
         self._change: asyncio.Task[None] | None = None
         self._complete = False
@@ -89,6 +95,48 @@ class Story:
         self._complete = self._fresh = False
         return missed
 
+    def wanted(self, somebody: bool) -> None:
+        """Whether somebody is at it, or records it. See `_shy`."""
+        if somebody == self._somebody:
+            return
+        self._somebody = somebody
+        if self._going is not None:
+            self._going.cancel()
+            self._going = None
+        if not self._shy:
+            return
+        if somebody:
+            if self._change is None:
+                self._consider()
+        else:
+            self._going = asyncio.get_running_loop().call_later(LINGER, self._let_go)
+
+    @property
+    def _shy(self) -> bool:
+        """Whether it is only held while somebody is at it.
+
+        EC2 has one session for each instance: who never lets go of it keeps everybody else out.
+        """
+        return self.node is not None and self.node.provider == "ec2"
+
+    def _let_go(self) -> None:
+        self._going = None
+        if not self._somebody and self._change is None and self._holder.is_held:
+            self._change = asyncio.create_task(self._settle_away(), name="console-let-go")
+        elif not self._somebody:
+            self._holder.pause()
+            self._trouble.clear()
+
+    async def _settle_away(self) -> None:
+        try:
+            await self._holder.release(0)
+            self._typist.disconnect()
+            self._trouble.clear()
+            self._teller.mark("nobody is at the console: let go", "host", markers.aside)
+        finally:
+            self._change = None
+        self._consider()
+
     def lost(self) -> None:
         """The console ended by itself; what that means is told by the node's record, which may be late."""
         if self._starting is not None and self.node is not None and self.node.state in ENDED:
@@ -99,6 +147,8 @@ class Story:
         """It is told no further."""
         if self._starting is not None:
             self._starting.cancel()
+        if self._going is not None:
+            self._going.cancel()
         if self._change is not None:
             self._change.cancel()
 
@@ -120,7 +170,10 @@ class Story:
             if self.runs is False:
                 self._begin()
             self.runs = True
-            self._holder.want()
+            if self._somebody or not self._shy:
+                self._holder.want()
+            elif self._going is None:
+                self._holder.pause()
         elif node.state in ENDED:
             if self._starting is not None:
                 return

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pilot.backends.ec2.faults import Fault
 from pilot.backends.ec2.instances import node_id
@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 KEPT = 64 * 1024
 """Bytes that EC2 keeps, and that are compared with."""
 _ANCHOR = 64
+TAIL = 256
+"""Bytes that are kept of each over a restart of airboss."""
 
 Printed = Callable[[str, bytes, bool], None]
 """Told of a node's id, what it printed, and whether something before it is missing."""
@@ -47,6 +49,12 @@ def news(old: bytes, now: bytes) -> tuple[bytes, bool]:
     return now, True
 
 
+def after(tail: bytes, now: bytes) -> tuple[bytes, bool]:
+    """What of an output follows the last that was seen of it, and whether there is a gap before it."""
+    at = now.rfind(tail)
+    return (now, bool(now)) if at < 0 else (now[at + len(tail) :], False)
+
+
 class OutputWatch:
     """Fetches one region's consoles, running ones by turns, one that is looked at first."""
 
@@ -58,6 +66,18 @@ class OutputWatch:
         self._seen: dict[str, bytes] = {}
         self._at: dict[str, float] = {}
         self._wanted: set[str] = set()
+        self._tails: dict[str, bytes] = {}
+        """Where airboss stood before it was started anew."""
+        self._passed: set[str] = set()
+        """Those whose serial console was held since the last fetch: it told what they printed."""
+
+    def begin_at(self, tails: Mapping[str, bytes]) -> None:
+        """Go on where an earlier airboss ended."""
+        self._tails.update(tails)
+
+    def tails(self) -> dict[str, bytes]:
+        """Where each stands now, for the next airboss."""
+        return self._tails | {i: seen[-TAIL:] for i, seen in self._seen.items() if seen}
 
     async def run(self) -> None:
         """Fetch for ever."""
@@ -65,6 +85,7 @@ class OutputWatch:
         while True:
             await asyncio.sleep(bounds.output_pace)
             known = self._watch.region.known
+            self._passed.update(i for i in known if self._held(i))
             for facts in (self._seen, self._at):
                 for gone in [i for i in facts if i not in known]:
                     del facts[gone]
@@ -102,9 +123,14 @@ class OutputWatch:
         )
         now = decoded(answer.get("Output"))[-KEPT:]
         old = self._seen.get(instance_id, b"")
-        new, gap = news(old, now)
+        tail = self._tails.pop(instance_id, b"")
+        new, gap = news(old, now) if old or not tail else after(tail, now)
+        told = instance_id in self._passed
+        if now and told:
+            self._passed.discard(instance_id)
+            new, gap = b"", False
         if now:
-            self._seen[instance_id] = now if new or not old else old
+            self._seen[instance_id] = now if new or told or not old else old
         if new:
             self._printed(node_id(instance_id), new, gap)
         return now

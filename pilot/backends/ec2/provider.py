@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import msgspec
-
 from pilot.backends.ec2 import screenshot
 from pilot.backends.ec2.acts import Target
 from pilot.backends.ec2.calls import Calls
 from pilot.backends.ec2.faults import Fault
 from pilot.backends.ec2.idle import IdleWatch
+from pilot.backends.ec2.kept import Kept
 from pilot.backends.ec2.may import MayWatch
 from pilot.backends.ec2.operations import Operations
 from pilot.backends.ec2.output import OutputWatch, Printed
@@ -82,23 +81,35 @@ class Ec2Provider:
         self._parts: dict[str, _Part] = {}
         self._where: dict[str, _Part] = {}
         self._sink: Sink | None = None
-        self._saving: asyncio.Task[None] | None = None
+        self._tails: dict[str, dict[str, bytes]] = {}
+        """Where console output stood, by region and instance."""
+
+        def file(of: str) -> Path | None:
+            return None if state is None else state / f"ec2-{of}-{settings.name}.json"
+
+        self._kept_prices = Kept[list[Cached]](file("prices"), list[Cached], self._prices.dump, 1.0)
+        self._kept_output = Kept[dict[str, dict[str, bytes]]](
+            file("output"), dict[str, dict[str, bytes]], self._ends, 5.0
+        )
 
     async def start(self, sink: Sink) -> None:
         """Begin to watch; see Provider.start."""
         self._sink = sink
-        self._prices.load(await asyncio.to_thread(self._load))
-        self._prices.on_change = self._save_soon
+        self._prices.load(await self._kept_prices.load() or [])
+        self._prices.on_change = self._kept_prices.changed
+        self._tails = await self._kept_output.load() or {}
         for name in self.settings.regions:
             self._parts[name] = self._begin(name)
 
     async def stop(self) -> None:
         """Stop watching, let the connections go; what hangs is left to itself after 4 s."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self._kept_output.stop()
+                await self._kept_prices.stop()
         parts, self._parts = list(self._parts.values()), {}
         self._where.clear()
         tasks = [task for part in parts for task in part.tasks]
-        if self._saving is not None:
-            tasks.append(self._saving)
         for task in tasks:
             task.cancel()
         with contextlib.suppress(TimeoutError):
@@ -186,7 +197,8 @@ class Ec2Provider:
         watch = RegionWatch(
             self._calls, region, self._clock, self._rng, lambda source: self._extras([source])
         )
-        output = OutputWatch(watch, self._printed or (lambda _id, _new, _gap: None), self._serials.held)
+        output = OutputWatch(watch, self._print, self._serials.held)
+        output.begin_at(self._tails.get(name, {}))
         part = _Part(watch, output)
         runs = [watch.run(), part.may.run(), self._prices.run(watch)]
         if self._printed is not None and self.settings.output:
@@ -212,6 +224,14 @@ class Ec2Provider:
                 "airboss asks it again by itself; what is shown is the last that was known.",
             )
 
+    def _print(self, node_id: str, new: bytes, gap: bool) -> None:
+        if self._printed is not None:
+            self._printed(node_id, new, gap)
+        self._kept_output.changed()
+
+    def _ends(self) -> dict[str, dict[str, bytes]]:
+        return self._tails | {name: part.output.tails() for name, part in self._parts.items()}
+
     def _nodes(self, region: str, nodes: list[Node]) -> None:
         part = self._parts.get(region)
         if part is None or self._sink is None:
@@ -229,36 +249,3 @@ class Ec2Provider:
             self._where.pop(record_id, None)
         if self._sink is not None:
             self._sink.gone(ids)
-
-    # --- what is kept ----------------------------------------------------------------------------
-
-    @property
-    def _file(self) -> Path | None:
-        return None if self._state is None else self._state / f"ec2-prices-{self.settings.name}.json"
-
-    def _load(self) -> list[Cached]:
-        if self._file is None:
-            return []
-        try:
-            return msgspec.json.decode(self._file.read_bytes(), type=list[Cached])
-        except (OSError, msgspec.DecodeError):
-            return []
-
-    def _save_soon(self) -> None:
-        if self._file is not None and (self._saving is None or self._saving.done()):
-            self._saving = asyncio.create_task(self._save())
-
-    async def _save(self) -> None:
-        await asyncio.sleep(1)
-        path, data = self._file, msgspec.json.encode(self._prices.dump())
-        if path is not None:
-            await asyncio.to_thread(_write, path, data)
-
-
-def _write(path: Path, data: bytes) -> None:
-    new = path.with_suffix(".new")
-    try:
-        new.write_bytes(data)
-        new.replace(path)
-    except OSError as error:
-        _log.warning("%s: %s", path, error.strerror)

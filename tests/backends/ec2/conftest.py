@@ -90,6 +90,8 @@ class Rig:
         self.aws = stand_in
         self.provider = provider
         self.sink = sink
+        self.state = Path()
+        """Where the provider keeps things."""
         self.said: list[str] = []
         self.printed: list[tuple[str, bytes, bool]] = []
 
@@ -198,6 +200,7 @@ async def rig(aws: StandIn, tmp_path: Path) -> AsyncIterator[NewRig]:
         )  # fmt: skip
         one = Rig(aws, provider, sink)
         one.printed = printed
+        one.state = tmp_path
         made.append(one)
         await provider.start(sink)
         if up:

@@ -167,7 +167,7 @@ async def test_what_it_costs(rig: NewRig) -> None:
     await until(lambda: (p := price()) is not None and p.source == "api", 10, "the API's price")
     assert (found := price()) is not None
     assert found.hour == 0.0104
-    assert await until(lambda: (r.provider._file or msgspec).exists(), 10, "kept")
+    assert await until(lambda: any(r.state.glob("ec2-prices-*.json")), 10, "kept")
 
 
 async def test_an_instance_that_loses_its_tag_is_gone(rig: NewRig) -> None:

@@ -41,6 +41,31 @@ async def test_output_is_given_on_once(rig: NewRig) -> None:
     assert r.printed[2][2], "what scrolled through is a gap"
     assert len(r.printed[2][1]) == KEPT
     assert (await r.provider.console_output(node)).endswith(b"lines: 3999\r\n")
+    # The next airboss goes on where this one ended.
+    guest.say("a word before the end")
+    await until(lambda: r.printed[-1][1] == b"a word before the end\r\n", 10, "the last")
+    await r.provider.stop()
+    guest.say("while nobody was there")
+    again = await rig(output=True)
+    await until(lambda: again.printed, 20, "what the first had not seen")
+    assert again.printed == [(node, b"while nobody was there\r\n", False)]
+
+
+async def test_what_a_serial_console_told_is_not_told_again(rig: NewRig) -> None:
+    r = await rig(output=True)
+    instance_id = await r.one()
+    await until(lambda: r.printed, 10, "printed")
+    seen: list[bytes] = []
+    serial = await r.provider.open_console(f"ec2:{instance_id}", seen.append, lambda _why: None)
+    count = len(r.printed)
+    r.aws.guests[instance_id].say("said once")
+    await until(lambda: b"said once" in b"".join(seen), 10, "on the serial console")
+    await until(lambda: instance_id in r.provider._parts[EAST].output._passed, 10, "noticed")
+    await serial.close()
+    await until(lambda: instance_id not in r.provider._parts[EAST].output._passed, 10, "fetched")
+    r.aws.guests[instance_id].say("said later")
+    await until(lambda: len(r.printed) > count, 10, "what came later")
+    assert r.printed[count:] == [(f"ec2:{instance_id}", b"said later\r\n", False)]
 
 
 @given(st.binary(max_size=400), st.binary(max_size=400), st.integers(50, 300))
