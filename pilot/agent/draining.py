@@ -118,8 +118,9 @@ class Drainings:
         if verb == "machine.drain":
             reason = plain(str(args.get("reason", "")).strip(), LONGEST_REASON)
             for machine in machines:
-                await self._pools.drain(machine, reason or f"asked by {plain(principal, 80)}")
-            return left(machines)
+                if not machine.draining:
+                    await self._pools.drain(machine, reason or f"asked by {plain(principal, 80)}")
+            return f"drains already; {left(machines)}" if machines[0].draining else left(machines)
         given_up = await self._give_up(node.id)
         for machine in machines:
             await self._pools.drain(machine, "", undo=True)
@@ -167,7 +168,8 @@ class Drainings:
             await self._table.put(row)
             try:
                 for machine in machines:
-                    await self._pools.drain(machine, reason)
+                    if not machine.draining:
+                        await self._pools.drain(machine, reason)
             except DeadlineError:
                 pass  # It may have happened, and is tried again.
             except BaseException:

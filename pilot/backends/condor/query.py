@@ -24,6 +24,8 @@ from pilot.backends.condor.settings import address
 _DENIED = ("authenticat", "DENIED", "denied", "not authorized", "SECMAN:2010")
 _TAIL = 500
 """Characters of what HTCondor said that are kept."""
+_STARTD = ("Name", "Machine", "MyAddress", "Draining")
+"""What must be known of a startd to drain it."""
 _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 Library = Any
@@ -70,20 +72,25 @@ class Query:
         host = asked.name.rpartition("@")[2]
         with _said() as said:
             try:
-                found = collector.query(
-                    htcondor.AdType.Startd, f"Machine == {_quoted(host)}",
-                    ["Name", "Machine", "MyAddress", "DrainingRequestId"],
-                )  # fmt: skip
-                rows, _ = _rows(found, frozenset(("Name", "Machine", "MyAddress", "DrainingRequestId")))
+                at_host = f"Machine == {_quoted(host)}"
+                found = collector.query(htcondor.AdType.Startd, at_host, list(_STARTD))
+                rows, _ = _rows(found, frozenset(_STARTD))
                 wanted = [
-                    ad for ad, row in zip(found, rows, strict=True)
+                    (ad, row) for ad, row in zip(found, rows, strict=True)
                     if ads.startd_name(row) == asked.name and ads.ip_address(row) == asked.address
                 ]  # fmt: skip
                 if not wanted:
                     raise Failure("other", f"{asked.name} is not in the pool now")
-                startd = htcondor.Startd(wanted[0])
+                startd = htcondor.Startd(wanted[0][0])
+                drains = any(row.get("Draining") is True for _, row in wanted)
                 if asked.undo:
-                    startd.cancelDrainJobs()
+                    try:
+                        startd.cancelDrainJobs()
+                    except htcondor.HTCondorException:
+                        if drains or _denied(said()):
+                            raise
+                    return ""
+                if drains:  # HTCondor takes no second request.
                     return ""
                 return str(startd.drainJobs(reason=asked.reason))
             except htcondor.HTCondorException as error:
@@ -144,11 +151,15 @@ class Query:
 
     def _failure(self, error: Exception, said: str) -> Failure:
         whole = f"{error} {said}".strip()
-        if any(mark in said for mark in _DENIED):
+        if _denied(said):
             return Failure("denied", whole)
         if "timeout" in said.lower() or "timed out" in said.lower():
             return Failure("silent", whole)
         return Failure("other", whole)
+
+
+def _denied(said: str) -> bool:
+    return any(mark in said for mark in _DENIED)
 
 
 def _rows(found: list[Any], names: frozenset[str]) -> tuple[list[ads.Row], int]:

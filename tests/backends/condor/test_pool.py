@@ -92,7 +92,9 @@ async def test_a_machine_is_drained_while_its_job_ends(pool: CondorPool, reader:
         history = await asyncio.to_thread(pool.run, "condor_history", "-limit", "1", "-af", "ExitCode")
         assert history.strip() == "0"  # it was left to end by itself
 
-        await pools.drain(machine, "", undo=True)
+        await pools.drain(machine, "a second request changes nothing")
+        for _ in range(2):
+            await pools.drain(machine, "", undo=True)
         await seen.until(lambda: (m := seen.machine("compute-0-0")) and not m.draining, "no more draining")
         machine = seen.machine("compute-0-0")
         assert machine is not None
