@@ -6,7 +6,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.result import Row, below
@@ -14,7 +14,7 @@ from bench.workshop import Workshop
 from pilot.agent.inventory import Inventory
 from pilot.backends.condor.process import environment
 from pilot.backends.condor.provider import CondorPools, PoolSettings
-from pilot.backends.provider import Extra
+from pilot.backends.provider import Extra, Used
 from pilot.records import Machine, Source
 from tests.support.condor_pool import CondorPool
 
@@ -34,6 +34,12 @@ class _Sink(Inventory):
         super().extras(some)
         if any(isinstance(record, Source) and record.state == "up" for record in some):
             self.up.set()
+
+    def usage(self, used: Mapping[str, Used]) -> None:
+        """Pools tell of none."""
+
+    async def starting(self, node_id: str) -> None:
+        """No node of theirs starts."""
 
 
 async def measure(workshop: Workshop) -> list[Row]:
