@@ -12,13 +12,16 @@ from collections.abc import Iterable, Mapping
 from pilot.records import Machine, Queue, Slot
 
 DYNAMIC_ATTRIBUTES = (
-    "Name", "MyAddress", "SlotType", "State", "Activity", "EnteredCurrentActivity", "Cpus", "Memory",
-    "LoadAvg", "RemoteOwner", "RemoteScheddName", "JobId", "JobStart", "LastHeardFrom", "MyCurrentTime",
+    "Name", "State", "Activity", "EnteredCurrentActivity", "Cpus", "Memory", "LoadAvg", "RemoteOwner",
+    "RemoteScheddName", "JobId", "JobStart",
 )  # fmt: skip
-"""What is asked for of dynamic slots: each attribute costs the collector time, and there are many of them."""
+"""What is asked for of dynamic slots: each attribute costs the collector time, and there are many of them.
+What their partitionable slot tells is true of them, too.
+"""
 SLOT_ATTRIBUTES = (
-    *DYNAMIC_ATTRIBUTES, "Machine", "TotalSlotCpus", "TotalSlotMemory", "TotalLoadAvg", "Draining",
-    "DrainReason", "DrainingRequestId", "EC2InstanceID",
+    *DYNAMIC_ATTRIBUTES, "Machine", "MyAddress", "SlotType", "LastHeardFrom", "MyCurrentTime",
+    "TotalSlotCpus", "TotalSlotMemory", "TotalLoadAvg", "Draining", "DrainReason", "DrainingRequestId",
+    "EC2InstanceID",
 )  # fmt: skip
 """What is asked for of all other slots."""
 QUEUE_ATTRIBUTES = ("Name", "ScheddName", "Machine", "IdleJobs", "RunningJobs", "HeldJobs")
@@ -38,7 +41,7 @@ CLOCK = 5.0
 """Clocks that differ by less, in seconds, are taken as the same: ads are on their way for some of it."""
 
 
-def spelled(row: Row) -> Row:
+def spelled(row: Row) -> dict[str, object]:
     """The row with names of attributes as HTCondor spells them: ClassAds do not mind their case."""
     return {_SPELLED.get(name.lower(), name): value for name, value in row.items()}
 
@@ -52,13 +55,20 @@ def machines(pool: str, rows: Iterable[Row], now: float) -> list[Machine]:
         now: the time here, in seconds since the epoch.
     """
     startds: dict[str, dict[str, list[Row]]] = {}
+    parts: list[tuple[str, Row]] = []
     latest = 0.0
     for row in rows:
         name = startd_name(row)
         if not name:
             continue
         latest = max(latest, _number(row, "LastHeardFrom"))
-        startds.setdefault(name, {}).setdefault(ip_address(row), []).append(row)
+        if "MyAddress" not in row and row.get("SlotType") == "Dynamic":
+            parts.append((name, row))
+        else:
+            startds.setdefault(name, {}).setdefault(ip_address(row), []).append(row)
+    for name, row in parts:
+        places = startds.setdefault(name, {})
+        places.setdefault(next(iter(places), ""), []).append(row)
     # The collector has heard nothing later than its own now: that much, at least, its clock is ahead.
     ahead = _skew(latest - now) if latest > now else 0.0
     out: list[Machine] = []
@@ -67,6 +77,12 @@ def machines(pool: str, rows: Iterable[Row], now: float) -> list[Machine]:
             shown = name if len(places) == 1 else f"{name} [{address or '?'}]"
             out.append(_machine(pool, shown, address, slots, ahead, now))
     return out
+
+
+def ambiguous(rows: Iterable[Row]) -> bool:
+    """Whether startds of one name are at two addresses."""
+    places: dict[str, str] = {}
+    return any(places.setdefault(startd_name(row), address := ip_address(row)) != address for row in rows)
 
 
 def queues(pool: str, rows: Iterable[Row]) -> list[Queue]:
@@ -128,6 +144,7 @@ def _machine(pool: str, name: str, address: str, rows: list[Row], ahead: float, 
     slots: list[Slot] = []
     draining, reason, request, instance = False, "", "", ""
     most = -1
+    clock = next((found for row in rows if (found := _clock(row, ahead))), (-ahead, now))
     for row in rows:
         kind, slot_cpus, slot_memory = row.get("SlotType"), _number(row, "Cpus"), _number(row, "Memory")
         heard = max(heard, _number(row, "LastHeardFrom"))
@@ -152,7 +169,7 @@ def _machine(pool: str, name: str, address: str, rows: list[Row], ahead: float, 
         rank = _ACTIVITIES.index(own_activity) if own_activity in _ACTIVITIES else 0
         if not seen and rank > most:
             most, state, activity = rank, own_state, own_activity
-        slots.append(_slot(row, own_state, own_activity, slot_cpus, slot_memory, ahead))
+        slots.append(_slot(row, own_state, own_activity, slot_cpus, slot_memory, _clock(row, ahead) or clock))
     slots.sort(key=_order)
     return Machine(
         f"machine:{pool}/{name}", pool, name, state or "?", activity or "?", address,
@@ -168,12 +185,10 @@ def _order(slot: Slot) -> tuple[int, int, str]:
     return (int(match[1]), int(match[2] or 0), "") if match else (0, 0, slot.name)
 
 
-def _slot(row: Row, state: str, activity: str, cpus: float, memory: float, ahead: float) -> Slot:
-    heard = _number(row, "LastHeardFrom")
-    # Its times are by the startd's clock; the ad says what that was when the collector heard it.
-    told = _number(row, "MyCurrentTime")
-    shift = (_skew(heard - told) if heard and told else 0.0) - ahead
-    latest = heard - ahead if heard else 1e15
+def _slot(
+    row: Row, state: str, activity: str, cpus: float, memory: float, clock: tuple[float, float]
+) -> Slot:
+    shift, latest = clock
     job, owner, since = text(row, "JobId"), "", 0.0
     if job:
         owner = text(row, "RemoteOwner").partition("@")[0]
@@ -185,6 +200,16 @@ def _slot(row: Row, state: str, activity: str, cpus: float, memory: float, ahead
         _time(row, "EnteredCurrentActivity", shift, latest), owner, job, since, cpus, int(memory) * 1024,
         round(_number(row, "LoadAvg"), 2),
     )  # fmt: skip
+
+
+def _clock(row: Row, ahead: float) -> tuple[float, float] | None:
+    """What makes the ad's times ours, and when the ad is of: its times are by the startd's clock, and it says
+    what that was when the collector heard it. None if it does not."""
+    heard = _number(row, "LastHeardFrom")
+    if not heard:
+        return None
+    told = _number(row, "MyCurrentTime")
+    return (_skew(heard - told) if told else 0.0) - ahead, heard - ahead
 
 
 def _time(row: Row, key: str, shift: float, latest: float) -> float:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Query:
         self._stamp: tuple[int, ...] = ()
         self._library: Library = None
 
-    def ads(self) -> tuple[list[ads.Row], list[ads.Row], int]:
+    def ads(self) -> tuple[Sequence[ads.Row], Sequence[ads.Row], int]:
         """All slots' and all submitters' ads, and how many could not be understood.
 
         Raises:
@@ -54,13 +54,19 @@ class Query:
             try:
                 kind, dynamic = htcondor.AdType.Startd, 'SlotType =?= "Dynamic"'
                 slots = collector.query(kind, f"!({dynamic})", list(ads.SLOT_ATTRIBUTES))
-                slots += collector.query(kind, dynamic, list(ads.DYNAMIC_ATTRIBUTES))
+                slot_rows, bad = _rows(slots, frozenset(ads.SLOT_ATTRIBUTES))
+                wanted: tuple[str, ...] = ads.DYNAMIC_ATTRIBUTES
+                if ads.ambiguous(slot_rows):  # Which of them a dynamic slot is of only its address tells.
+                    wanted = (*wanted, "MyAddress")
+                parts = collector.query(kind, dynamic, list(wanted))
                 submitters = collector.query(htcondor.AdType.Submitter, "true", list(ads.QUEUE_ATTRIBUTES))
             except htcondor.HTCondorException as error:
                 raise self._failure(error, said()) from None
-        slot_rows, bad_slots = _rows(slots, frozenset(ads.SLOT_ATTRIBUTES))
+        part_rows, bad_parts = _rows(parts, frozenset(wanted))
+        for row in part_rows:
+            row["SlotType"] = "Dynamic"
         queue_rows, bad_queues = _rows(submitters, frozenset(ads.QUEUE_ATTRIBUTES))
-        return slot_rows, queue_rows, bad_slots + bad_queues
+        return [*slot_rows, *part_rows], queue_rows, bad + bad_parts + bad_queues
 
     def drain(self, asked: Drain) -> str:
         """Drain a machine or take it back; what is to be known besides that it was done.
@@ -75,14 +81,14 @@ class Query:
                 at_host = f"Machine == {_quoted(host)}"
                 found = collector.query(htcondor.AdType.Startd, at_host, list(_STARTD))
                 rows, _ = _rows(found, frozenset(_STARTD))
-                wanted = [
+                meant = [
                     (ad, row) for ad, row in zip(found, rows, strict=True)
                     if ads.startd_name(row) == asked.name and ads.ip_address(row) == asked.address
                 ]  # fmt: skip
-                if not wanted:
+                if not meant:
                     raise Failure("other", f"{asked.name} is not in the pool now")
-                startd = htcondor.Startd(wanted[0][0])
-                drains = any(row.get("Draining") is True for _, row in wanted)
+                startd = htcondor.Startd(meant[0][0])
+                drains = any(row.get("Draining") is True for _, row in meant)
                 if asked.undo:
                     try:
                         startd.cancelDrainJobs()
@@ -162,9 +168,9 @@ def _denied(said: str) -> bool:
     return any(mark in said for mark in _DENIED)
 
 
-def _rows(found: list[Any], names: frozenset[str]) -> tuple[list[ads.Row], int]:
+def _rows(found: list[Any], names: frozenset[str]) -> tuple[list[dict[str, object]], int]:
     """Ads as plain values. What cannot be understood becomes an empty row, so that places stay the same."""
-    rows: list[ads.Row] = []
+    rows: list[dict[str, object]] = []
     broken = 0
     for ad in found:
         try:

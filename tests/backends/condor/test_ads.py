@@ -113,6 +113,16 @@ def test_half_an_ad_is_a_machine_all_the_same() -> None:
     assert ads.machines("p", [{}, {"State": "Owner"}], NOW) == []
 
 
+def test_what_a_partitionable_slot_tells_is_true_of_its_dynamic_ones() -> None:
+    ages = {"LastHeardFrom": int(NOW) - 10, "MyCurrentTime": int(NOW) - 3610}
+    told = {key: value for key, value in busy(1).items() if key in ads.DYNAMIC_ATTRIBUTES}
+    machine = one(told | {"SlotType": "Dynamic", "EnteredCurrentActivity": int(NOW) - 3700}, part(**ages))
+    assert machine.address == "10.1.255.254"
+    assert machine.slots[0].since == NOW - 100
+    assert not ads.ambiguous([part(), part()])
+    assert ads.ambiguous([part(), part(MyAddress="<10.0.0.9:9618>")])
+
+
 def test_names_of_attributes_are_read_in_any_case() -> None:
     assert ads.spelled({"STATE": "Owner", "cpus": 2, "Else": 1}) == {"State": "Owner", "Cpus": 2, "Else": 1}
 
