@@ -36,6 +36,8 @@ COMMANDS = (
     Command("watch", "watch", "every change of your nodes, as it happens"),
     Command("hosts", "hosts", "the hypervisors: state, load, nodes and storage"),
     Command("vlans", "vlans", "VLANs, what carries them on which host, who is on them, and what is wrong"),
+    Command("instances", "instances", "EC2 instances: state and why, addresses, cost, idle time, lease"),
+    Command("lease", "lease", "turn nodes off by themselves at a time, unless that is renewed"),
     Command("slots", "slots", "HTCondor pools: machines, slots with their jobs, and who waits"),
     Command("drain", "drain", "give nodes no more HTCondor jobs; those that run end by themselves"),
     Command("undrain", "drain", "give nodes HTCondor jobs again"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import logging
 from collections.abc import Callable, Mapping
 
@@ -167,17 +168,19 @@ class Leases:
             elif row.warned and now >= row.ends and now >= self._tries.get(row.node, (0, 0.0))[1]:
                 task = asyncio.create_task(self._end(row), name=f"lease of {row.node}")
                 self._tasks[row.node] = task
-                task.add_done_callback(lambda done, node=row.node: self._ended(node, done))  # type: ignore[misc]
+                task.add_done_callback(functools.partial(self._ended, row))
 
-    def _ended(self, node_id: str, task: asyncio.Task[None]) -> None:
-        del self._tasks[node_id]
+    def _ended(self, row: Leased, task: asyncio.Task[None]) -> None:
+        del self._tasks[row.node]
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("the lease of %s", node_id, exc_info=error)
+            _log.error("the lease of %s", row.node, exc_info=error)
+            self._later(row)
 
     async def _warn(self, row: Leased, now: float, least: float) -> None:
         node = self._inventory.node(row.node)
-        if node is None and now < row.ends + GIVE_UP_SECONDS:
-            return None  # Not seen yet after a restart: it is warned when it is.
+        if node is None:
+            # After a restart it may not be seen yet: it is warned when it is.
+            return await self._forget(row) if now > row.ends + GIVE_UP_SECONDS else None
         warned = msgspec.structs.replace(row, warned=True, ends=max(row.ends, now + least))
         if not await self._table.put(warned, row):
             return await self.load()

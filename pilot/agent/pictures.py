@@ -11,11 +11,12 @@ from pilot.agent.caller import Caller
 from pilot.agent.gate import Asked
 from pilot.agent.inventory import Inventory
 from pilot.agent.ledger import Ledger
+from pilot.agent.outcomes import fault_of
 from pilot.agent.policy import may
 from pilot.agent.shares import Shares
 from pilot.agent.targets import one_node
-from pilot.errors import DeadlineError, RefusedError
-from pilot.wire import Outcome
+from pilot.errors import DeadlineError, PilotError, RefusedError
+from pilot.wire import Outcome, Result
 
 UNREAD_SECONDS = 30.0
 
@@ -45,24 +46,26 @@ class Pictures:
     async def serve(self, caller: Caller, asked: Asked, out: _Outlet) -> None:
         """Take a picture and send it: a reply with a receipt, then its bytes.
 
+        What EC2 refuses is in the reply's outcome; then there are no bytes.
+
         Raises:
-            RefusedError: it is no instance, or not the signer's any more.
-            PilotError: EC2 refused, or did not answer.
+            PilotError: as for `Ledger.intend`.
         """
         node = one_node(self._inventory, asked, "a picture")
         with self._shares.take("act", caller.holder):
             entry = await self._ledger.intend(caller, asked, [node.id])
-            outcome = Outcome(node.name, "failed", node=node.id)
+            data, outcome = b"", Outcome(node.name, "failed", node=node.id)
             try:
                 data = await self._take(node.id)
                 now = self._inventory.node(node.id)
-                if (
-                    now is None
-                    or now.cluster != asked.cluster
-                    or not may(caller.grants(), asked.verb, asked.cluster)
-                ):
+                entitled = may(caller.grants(), asked.verb, asked.cluster)
+                if now is None or now.cluster != asked.cluster or not entitled:
                     raise RefusedError("your key is not entitled to this any more", "Ask the site's admin.")
                 outcome = Outcome(node.name, "done", node=node.id, note=f"{len(data)} bytes")
+            except PilotError as error:
+                data = b""
+                result: Result = "refused" if isinstance(error, RefusedError) else "failed"
+                outcome = Outcome(node.name, result, node=node.id, fault=fault_of(error))
             finally:
                 reply = await asyncio.shield(self._ledger.settle(entry, [outcome]))
             out.tell(reply)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pilot.journal import Record as JournalRecord
-from pilot.records import AnyRecord, Host, Machine, Node, Pool, Queue, Source
+from pilot.records import AnyRecord, Host, Instance, Machine, Node, Pool, Queue, Source
 from pilot.wire import HostLoad, Outcome, Recording, byte_rate
 from pilot.wire.load_frames import UNKNOWN
 
@@ -21,6 +21,7 @@ def node_json(node: Node) -> dict[str, Any]:
     fields = msgspec.structs.asdict(node)
     fields["nics"] = [msgspec.structs.asdict(nic) for nic in node.nics]
     fields["disks"] = [msgspec.structs.asdict(disk) for disk in node.disks]
+    fields["lease"] = msgspec.structs.asdict(node.lease) if node.lease is not None else None
     return fields
 
 
@@ -181,3 +182,20 @@ def _data(text: str) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, RecursionError):
         return text
+
+
+def instance_json(one: Instance, node: Node | None, source: Source | None, now: float) -> dict[str, Any]:
+    """An EC2 instance as an object: with its node's name and state, and about what it has cost."""
+    from pilot.render.instance_cells import cost
+
+    fields = msgspec.to_builtins(one)
+    whole = {name: fields.get(name, getattr(one, name)) for name in one.__struct_fields__}
+    spent = cost(one, now)
+    return {
+        "name": node.name if node is not None else "",
+        **whole,
+        "node_state": node.state if node is not None else "unknown",
+        "stale_since": node.stale_since if node is not None else None,
+        "cost_since_start": None if spent is None else round(spent, 4),
+        "pretended": source.pretended if source is not None else False,
+    }

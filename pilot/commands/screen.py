@@ -14,6 +14,7 @@ from pilot.errors import BackendError, Exit, NotSeenError, PilotError, UsageErro
 from pilot.patterns import LINE, Compiled, compile_pattern
 
 if TYPE_CHECKING:
+    from pilot.link.link import Link
     from pilot.vnc.framebuffer import Framebuffer
     from pilot.vnc.look import Looking
     from pilot.vnc.text.decode import Decoder
@@ -31,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--text", action="store_true", help="the text on it (this is what it does by itself)")
     form.add_argument("--ansi", action="store_true", help="the text, with its colours")
-    form.add_argument("--png", metavar="FILE", help="a picture of it; - for standard output")
+    form.add_argument(
+        "--png", metavar="FILE", help="a picture of it (of an EC2 instance, a JPEG); - for standard output"
+    )
     parser.add_argument(
         "--wait-for",
         metavar="REGEX",
@@ -54,6 +57,11 @@ async def _run(context: Context, pattern: Compiled | None) -> int:
     loading = asyncio.get_running_loop().run_in_executor(None, _load)
     async with await context.connect() as link:
         cluster = context.cluster(link, needed=True)
+        if context.args.png and await _is_instance(link, cluster, context.args.node):
+            await loading
+            # Kept as EC2 takes it: there is nothing here that reads a JPEG.
+            _keep(context, await link.picture(context.args.node, cluster), "a JPEG, as EC2 takes it")
+            return Exit.OK
         stream = await link.screen(context.args.node, cluster, "watch")
         looking, decoder = await loading
         async with looking(stream, DRAW_SECONDS) as look:
@@ -69,6 +77,14 @@ async def _run(context: Context, pattern: Compiled | None) -> int:
             else:
                 _tell(context, name, screen, text)
     return Exit.OK
+
+
+async def _is_instance(link: Link, cluster: str, name: str) -> bool:
+    from pilot.records import Node
+
+    reply = await link.call("node.list", cluster, (name,))
+    found = [record for record in reply.records if isinstance(record, Node)]
+    return len(found) == 1 and found[0].provider == "ec2"
 
 
 def _load() -> tuple[type[Looking], Decoder]:
@@ -144,7 +160,11 @@ def _picture(name: str, screen: Framebuffer, text: TextScreen | None) -> PilotEr
 def _write(context: Context, screen: Framebuffer) -> None:
     from pilot.vnc.png import png
 
-    data, where = png(screen), context.args.png
+    _keep(context, png(screen), f"{screen.width} by {screen.height} pixels")
+
+
+def _keep(context: Context, data: bytes, what: str) -> None:
+    where = context.args.png
     if where == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -157,4 +177,4 @@ def _write(context: Context, screen: Framebuffer) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise UsageError(f"{where} cannot be written: {error.strerror}", "Name another file.") from None
-    context.talk.say(f"{where}: {screen.width} by {screen.height} pixels")
+    context.talk.say(f"{where}: {what}")

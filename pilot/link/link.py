@@ -14,11 +14,12 @@ from keys.identity import Signer
 from pilot import wire
 from pilot.client_config import Site
 from pilot.errors import IdentityError
-from pilot.link import journal, log, receipts, recordings, watching
+from pilot.link import journal, log, paging, pictures, receipts, recordings, watching
 from pilot.link.asking import CALL_SECONDS, Asking
 from pilot.link.channel import open_channel
 from pilot.link.console_stream import ConsoleStream
 from pilot.link.dial import CONNECT_SECONDS, HELLO_SECONDS, Prompt, reach, say_hello
+from pilot.link.faults import error_of
 from pilot.link.recordings import RecordingStream, open_recording
 from pilot.link.screen_stream import ScreenStream
 from pilot.link.tail import Tail
@@ -166,6 +167,24 @@ class Link(Asking):
         channel, attached, reply = await self._attach("screen.open", cluster, node, args, wire.ScreenAttached)
         return ScreenStream(channel, attached, reply)
 
+    async def picture(self, node: str, cluster: str) -> bytes:
+        """A picture of what an EC2 instance's screen shows, as EC2 takes it: a JPEG.
+
+        Raises:
+            as for `call`.
+        """
+        body, request = await self._signed("screen.picture", cluster, (node,), {})
+        channel = await open_channel(self._connection, HELLO_SECONDS)
+        try:
+            channel.send(request)
+            reply = await self._reply("screen.picture", body, channel, self._call_seconds, None)
+            for outcome in reply.outcomes:
+                if outcome.fault is not None:
+                    raise error_of(outcome.fault)
+            return await pictures.whole(channel)
+        finally:
+            channel.close()
+
     def tail(self, node: str, cluster: str) -> Tail:
         """The last that a node's serial console printed, and what follows, without attaching to it."""
         return Tail(lambda: self._open("console.tail", cluster, (node,)))
@@ -221,6 +240,26 @@ class Link(Asking):
         channel = await self._open("journal.read", cluster, (), args)
         try:
             async with contextlib.aclosing(journal.pages(channel, follow)) as pages:
+                async for page in pages:
+                    yield page
+        finally:
+            channel.close()
+
+    async def events(
+        self, cluster: str, *, last: int = 500, follow: bool = True
+    ) -> AsyncGenerator[wire.Happened, None]:
+        """What happened, oldest first: the newest `last` ones, and with `follow` what happens from now on.
+
+        With an empty `cluster`, all that the signer may know of.
+
+        Raises:
+            UnreachableError: the connection was lost. The rest as for `call`.
+        """
+        args: dict[str, Value] = {"last": last, "follow": follow}
+        channel = await self._open("events.read", cluster, (), args)
+        try:
+            coming = paging.pages(channel, wire.Happened, "events' stream", EVENTS_SILENCE_SECONDS, follow)
+            async with contextlib.aclosing(coming) as pages:
                 async for page in pages:
                     yield page
         finally:

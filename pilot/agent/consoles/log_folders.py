@@ -25,7 +25,7 @@ OWNER = "owner.json"
 GONE = "gone"
 """A file that dates when airboss saw first that there is no such node any more."""
 _DAY = 86_400.0
-_NODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+_NODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:-]{0,63}")
 _GENERATION = re.compile(r"[0-9]{6,12}")
 
 
