@@ -24,6 +24,7 @@ from pilot.screens import acting, leaving
 from pilot.screens.activity import ActivityScreen
 from pilot.screens.base import GoneTo, PilotScreen, TabChosen
 from pilot.screens.clusters import ClustersScreen
+from pilot.screens.events import EventsScreen
 from pilot.screens.filtered import FilteredScreen
 from pilot.screens.hosts import HostsScreen
 from pilot.screens.instances import InstancesScreen
@@ -57,6 +58,7 @@ AREAS: dict[str, Callable[[Cockpit], PilotScreen]] = {
     "slots": MachinesScreen,
     "overview": OverviewScreen,
     "clusters": ClustersScreen,
+    "events": EventsScreen,
     "activity": ActivityScreen,
     "journal": JournalScreen,
 }

@@ -25,6 +25,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "slots": ("slots", "slot", "machines", "pools"),
     "overview": ("overview", "attention"),
     "clusters": ("clusters",),
+    "events": ("events", "event"),
     "activity": ("activity", "asked"),
     "journal": ("journal",),
 }

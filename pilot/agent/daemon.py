@@ -27,6 +27,8 @@ from pilot.agent.consoles.logs import ConsoleLogs
 from pilot.agent.cordon import Cordons
 from pilot.agent.database import Database
 from pilot.agent.draining import Drainings
+from pilot.agent.events import Events
+from pilot.agent.events_file import EventsFile
 from pilot.agent.history import History
 from pilot.agent.history_file import HistoryFile
 from pilot.agent.inventory import Inventory
@@ -35,6 +37,7 @@ from pilot.agent.journal import Journal
 from pilot.agent.journal_stream import JournalStreams
 from pilot.agent.leases import Leases
 from pilot.agent.ledger import Ledger
+from pilot.agent.metering import serve_metrics
 from pilot.agent.pictures import Pictures
 from pilot.agent.power import Power
 from pilot.agent.providers import Providers
@@ -150,6 +153,9 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     inventory = Inventory()
     history = History(clock, inventory.host_size)
     history_file = HistoryFile(settings.state / "history", history, clock)
+    events = Events(inventory.records, clock)
+    events_file = EventsFile(settings.state / "history", events)
+    inventory.on_change.append(events.changed)
 
     def added(cluster: str) -> float:
         entry = registry.snapshot.clusters.get(cluster)
@@ -219,6 +225,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         journals=JournalStreams(database, journal, added),
         usage=usage,
         history=history,
+        events=events,
         clock=clock,
     )
     doors = Doors(service, registry, settings.limits, clock, ssh_power=settings.policy.ssh_power)
@@ -235,6 +242,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     await cordons.load()
     await leases.load()
     await history_file.load()
+    await events_file.load()
     await recovery.load()
     await recordings.load()
     await journal.event(actor="airboss", auth="airboss", verb=STARTED, result={"version": __version__})
@@ -246,13 +254,17 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     await drainings.load()
     stack.push_async_callback(drainings.stop)
     stack.push_async_callback(history_file.save)
+    stack.push_async_callback(events_file.save)
     _background(stack, usage.run(), "usage", ending)
     _background(stack, history.run(), "history", ending)
     _background(stack, history_file.run(), "history's file", ending)
+    _background(stack, events_file.run(), "events' file", ending)
     _background(stack, registry.follow(), "registry", ending)
     _background(stack, cordons.follow(), "cordons", ending)
     _background(stack, leases.run(), "leases", ending)
     _background(stack, _recheck(doors, service), "recheck", ending)
+    if settings.metrics.address is not None:
+        await serve_metrics(settings.metrics.address, stack, inventory, history, doors, shares, journal)
     await _listen(settings, doors, host_key, stack)
     stack.push_async_callback(doors.close)
     _log.info("airboss %s of %s is %s", __version__, settings.site.name, airboss)

@@ -14,7 +14,7 @@ from pilot.records import role_covers
 from pilot.verbs import BY_ID, Value, Verb
 
 _AGAIN = "Connect again; if it stays, update the client."
-_ALL_OWN = ("node.list", "watch")
+_ALL_OWN = ("events.read", "node.list", "watch")
 """Verbs that mean all that is the signer's, if no cluster is named."""
 _NO_CLUSTER = ("site", "host")
 """Scopes of verbs that are for no cluster."""

@@ -48,9 +48,6 @@ def _node(old: Node | None, new: Node | None) -> Iterator[Said]:
         )
     if old.host != new.host:
         yield Said("host", f"moved from {old.host} to {new.host}")
-    if old.cluster != new.cluster:
-        left, joined = old.cluster or "no cluster", new.cluster or "no cluster"
-        yield Said("cluster", f"belongs to {joined}; it was {left}'s")
     if old.name != new.name:
         yield Said("name", f"was called {old.name or old.domain}")
     if old.recorded != new.recorded:

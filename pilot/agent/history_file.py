@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
+from pilot.agent import kept
 from pilot.agent.aside import Aside
 from pilot.agent.history import HOST, NIC, SAMPLES, History, Track
 from pilot.backends.provider import HostUsed, Traffic
@@ -26,7 +26,6 @@ NAME = "load"
 EVERY_SECONDS = 60.0
 _DISK_SECONDS = 30.0
 _VERSION = 1
-_MOST_BYTES = 64 * 1024 * 1024
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -53,7 +52,8 @@ class HistoryFile:
     async def load(self) -> None:
         """Take up what was kept. What cannot be read is logged, and begins anew."""
         try:
-            found = await self._aside.call(self._read, _DISK_SECONDS)
+            data = await self._aside.call(lambda: kept.read(self._path), _DISK_SECONDS)
+            found = None if data is None else msgspec.msgpack.decode(data, type=_File)
         except (OSError, ValueError, TimeoutError, zlib.error, msgspec.MsgspecError) as error:
             _log.warning("the history in %s cannot be read, and begins anew: %s", self._path, error)
             return
@@ -72,10 +72,12 @@ class HistoryFile:
         if not history.sample:
             return
         # Samples are immutable: the thread has those of now, whatever is taken meanwhile.
-        kept = _File(_VERSION, history.time, history.step, _lines(history, history.hosts),
+        file = _File(_VERSION, history.time, history.step, _lines(history, history.hosts),
                      _lines(history, history.nics))  # fmt: skip
         try:
-            await self._aside.call(lambda: self._write(kept), _DISK_SECONDS)
+            await self._aside.call(
+                lambda: kept.write(self._path, msgspec.msgpack.encode(file)), _DISK_SECONDS
+            )
         except (OSError, TimeoutError) as error:
             trouble = str(error) or "the disk does not answer"
             if trouble != self._trouble:
@@ -83,32 +85,6 @@ class HistoryFile:
             self._trouble = trouble
         else:
             self._trouble = ""
-
-    # --- in the thread ---------------------------------------------------------------------------
-
-    def _read(self) -> _File | None:
-        try:
-            with self._path.open("rb") as file:
-                packed = file.read(_MOST_BYTES)
-        except FileNotFoundError:
-            return None
-        data = zlib.decompressobj().decompress(packed, _MOST_BYTES)
-        return msgspec.msgpack.decode(data, type=_File)
-
-    def _write(self, kept: _File) -> None:
-        data = zlib.compress(msgspec.msgpack.encode(kept), 1)
-        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        new = self._path.with_suffix(".new")
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _lines(history: History, tracks: Mapping[str, Track]) -> dict[str, tuple[bytes, ...]]:
@@ -120,13 +96,13 @@ def _lines(history: History, tracks: Mapping[str, Track]) -> dict[str, tuple[byt
     return found
 
 
-def restore(history: History, kept: _File, now: float) -> None:
+def restore(history: History, file: _File, now: float) -> None:
     """Put what was kept before what is to come, with a gap for the time between, one sample at least.
 
     A file of another form, of other steps, or older than what is kept is passed over.
     """
-    gap = max(1, round((now - kept.time) / kept.step)) if kept.step > 0 else SAMPLES
-    if kept.v != _VERSION or kept.step != history.step or gap >= SAMPLES:
+    gap = max(1, round((now - file.time) / file.step)) if file.step > 0 else SAMPLES
+    if file.v != _VERSION or file.step != history.step or gap >= SAMPLES:
         return
     sample = round(_loop_time() / history.step)
     history.sample = max(history.sample, sample)
@@ -137,10 +113,10 @@ def restore(history: History, kept: _File, now: float) -> None:
         pause = bytes((UNKNOWN,)) * gap
         return Track(history.sample, tuple((line + pause)[-SAMPLES:] for line in lines), nothing)
 
-    for host, lines in kept.hosts.items():
+    for host, lines in file.hosts.items():
         if host not in history.hosts and (found := track(lines, HOST, HostUsed())) is not None:
             history.hosts[host] = found
-    for nic, lines in kept.nics.items():
+    for nic, lines in file.nics.items():
         if nic not in history.nics and (found := track(lines, NIC, Traffic())) is not None:
             history.add_nic(nic, found)
 

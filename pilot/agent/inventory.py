@@ -62,6 +62,8 @@ class Inventory:
         """Told of every node that changed, at once, before any watcher."""
         self.on_gone: list[Callable[[str], None]] = []
         """Told the id of every node that went."""
+        self.on_change: list[Callable[[AnyRecord | None, AnyRecord | None], None]] = []
+        """Told of every record that came, changed or went: as it was, and as it is; None for none."""
         self._by_cluster: dict[str, dict[str, Node]] = {}
         self._presence: dict[str, tuple[str, int]] = {}
         self._recorded: set[str] = set()
@@ -199,19 +201,22 @@ class Inventory:
             told(node)
 
     def _put(self, record: AnyRecord) -> None:
-        if self.records.get(record.id) != record:
+        old = self.records.get(record.id)
+        if old != record:
             self.records[record.id] = record
-            self._changed(record.id)
+            self._changed(record.id, old, record)
 
     def _remove(self, record_id: str) -> AnyRecord | None:
         record = self.records.pop(record_id, None)
         if isinstance(record, Node):
             self._by_cluster.get(record.cluster, {}).pop(record_id, None)
         if record is not None:
-            self._changed(record_id)
+            self._changed(record_id, record, None)
         return record
 
-    def _changed(self, record_id: str) -> None:
+    def _changed(self, record_id: str, old: AnyRecord | None, new: AnyRecord | None) -> None:
+        for told in self.on_change:
+            told(old, new)
         self.version += 1
         self._pending.add(record_id)
         if self._flush_handle is None:

@@ -64,6 +64,11 @@ class View:
         self._clusters = frozenset(grant.cluster for grant in grants)
         self._cluster = cluster
 
+    @property
+    def sees_site(self) -> bool:
+        """Whether the whole site is in view, hosts and all."""
+        return self._site and not self._cluster
+
     def sees_cluster(self, name: str) -> bool:
         """Whether the cluster, and so its nodes, are in view."""
         if self._cluster and name != self._cluster:
@@ -81,7 +86,7 @@ class View:
             return record if self.sees_cluster(record.name) else None
         if isinstance(record, Instance | Machine):
             return record if self.sees_cluster(record.cluster) else None
-        if self._site and not self._cluster:
+        if self.sees_site:
             return record
         if isinstance(record, Host):
             shown = record.name in hosts_in_view
@@ -99,6 +104,6 @@ class View:
 
     def hosts_in_view(self, records: Iterable[AnyRecord]) -> frozenset[str]:
         """Names of the hosts that carry a node in view."""
-        if self._site and not self._cluster:
+        if self.sees_site:
             return frozenset(record.name for record in records if isinstance(record, Host))
         return frozenset(r.host for r in records if isinstance(r, Node) and self.sees_cluster(r.cluster))

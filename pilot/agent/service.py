@@ -15,6 +15,7 @@ from pilot.agent.caller import Caller
 from pilot.agent.console_log import ConsoleLogStreams
 from pilot.agent.consoles.viewer import Viewer
 from pilot.agent.cordon import Cordons
+from pilot.agent.events import Events
 from pilot.agent.gate import Asked
 from pilot.agent.history import History
 from pilot.agent.inventory import Inventory
@@ -75,6 +76,7 @@ class Service:
         journals: JournalStreams,
         usage: Usage,
         history: History,
+        events: Events,
         clock: Callable[[], float],
     ) -> None:
         self.site = site
@@ -92,6 +94,7 @@ class Service:
         self._journals = journals
         self._usage = usage
         self._history = history
+        self._events = events
         self._clock = clock
 
     def hello(self, caller: Caller, ask: wire.HelloAsk) -> wire.Hello:
@@ -151,6 +154,8 @@ class Service:
             await self._recordings.read(caller, asked, outlet)
         elif asked.verb.id == "journal.read":
             await self._journal(caller, asked, outlet)
+        elif asked.verb.id == "events.read":
+            await self._happened(caller, asked, outlet)
         elif asked.verb.scope == "host":
             with self._shares.take("act", caller.holder):
                 outlet.tell(await self._cordons.act(caller, asked))
@@ -210,6 +215,11 @@ class Service:
             outlet.tell(wire.Reply())
             await self._journals.stream(caller, asked, outlet)
 
+    async def _happened(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
+        with self._shares.take("watch", caller.holder):
+            outlet.tell(wire.Reply())
+            await self._events.stream(caller, asked, outlet)
+
     async def _console(self, caller: Caller, asked: Asked, outlet: Outlet) -> None:
         async with self.consoles.attached(caller, asked) as attachment:
             viewer = attachment.viewer
@@ -231,6 +241,7 @@ class Service:
     def recheck(self) -> None:
         """Rights have changed: consoles that are nobody's right any more end, watchers begin anew."""
         self._journals.recheck()
+        self._events.recheck()
         self._logs.recheck()
         self.consoles.recheck()
         self._screens.recheck()

@@ -26,6 +26,9 @@ from pilot.link.tail import Tail
 from pilot.link.trust import KnownHosts
 from pilot.verbs import BY_ID, Value
 
+EVENTS_SILENCE_SECONDS = 20.0
+"""Events come at least every few seconds, none of them if nothing happens."""
+
 
 class Link(Asking):
     """An authenticated connection. Made by `Link.connect`; an async context manager."""

@@ -199,6 +199,14 @@ class LiveSite:
         """
         return self._linked().journal(cluster, last=last, before=before, follow=follow, sealed=sealed)
 
+    def events(self, cluster: str, *, last: int = 500) -> AsyncGenerator[wire.Happened, None]:
+        """What happened and what happens from now on, as `Link.events` has it.
+
+        Raises:
+            UnreachableError: there is no link.
+        """
+        return self._linked().events(cluster, last=last)
+
     def recordings(self, cluster: str) -> AsyncGenerator[wire.Recordings, None]:
         """The recordings of a cluster's consoles, as `Link.recordings` has them.
 

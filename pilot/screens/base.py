@@ -35,6 +35,7 @@ AREAS = (
     ("slots", "Slots"),
     ("overview", "Overview"),
     ("clusters", "Clusters"),
+    ("events", "Events"),
     ("activity", "Activity"),
     ("journal", "Journal"),
 )

@@ -40,6 +40,20 @@ LOOKING: tuple[Verb, ...] = (
         ),
     ),
     Verb(
+        "events.read",
+        "events",
+        "what happened to nodes, hosts, instances and machines, whoever wanted it",
+        "cluster",
+        "viewer",
+        0,
+        stream=True,
+        journaled=False,
+        args=(
+            Argument("last", 500, "how many of the past, the newest ones", minimum=0, maximum=10_000),
+            Argument("follow", True, "go on with new ones as they happen"),
+        ),
+    ),
+    Verb(
         "journal.read",
         "journal",
         "what was asked of the cluster's nodes, by whom, and what came of it",

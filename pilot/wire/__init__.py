@@ -59,6 +59,7 @@ from pilot.wire.limits import (
 from pilot.wire.load_frames import HostLoad, Load, NicLoad, byte_rate, rate_byte
 from pilot.wire.server_frames import (
     Delta,
+    Happened,
     Hello,
     JournalPage,
     NodeUsage,
@@ -100,6 +101,7 @@ __all__ = [
     "Delta",
     "Fault",
     "FrameReader",
+    "Happened",
     "Hello",
     "HelloAsk",
     "HostLoad",

@@ -21,6 +21,7 @@ from pilot.wire.limits import MAX_TARGETS, VERSION
 from pilot.wire.load_frames import Load
 from pilot.wire.server_frames import (
     Delta,
+    Happened,
     Hello,
     JournalPage,
     Pong,
@@ -40,6 +41,7 @@ AnyServerFrame = (
     | Delta
     | Usage
     | Load
+    | Happened
     | Pong
     | JournalPage
     | Attached

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pilot.journal import Head, Record
-from pilot.records import AnyRecord, Grant
+from pilot.records import AnyRecord, Grant, Happening
 from pilot.wire.signed import Fault, Outcome
 
 
@@ -95,6 +95,14 @@ class Usage(ServerFrame, frozen=True, tag="usage"):
     step: float
     """Seconds between two samples."""
     nodes: tuple[NodeUsage, ...]
+
+
+class Happened(ServerFrame, frozen=True, tag="happened"):
+    """What happened, oldest first; an empty one now and then says that airboss is there."""
+
+    happenings: tuple[Happening, ...] = ()
+    more: bool = False
+    """More of the same follows at once."""
 
 
 class Pong(ServerFrame, frozen=True, tag="pong"):

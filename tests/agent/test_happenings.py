@@ -27,7 +27,6 @@ POOL = Pool("pool:h/a", "h", "a", "dir", capacity=100, available=50)
         (NODE, {"state": "crashed"}, "has crashed; it was on", "bad"),
         (NODE, {"hung_ms": 900}, "hangs: QEMU does not answer", "bad"),
         (NODE, {"host": "i"}, "moved from h to i", ""),
-        (NODE, {"cluster": ""}, "belongs to no cluster; it was vc1's", ""),
         (NODE, {"name": "login-0-0"}, "was called compute-0-0", ""),
         (NODE, {"recorded": True}, "its console is recorded", ""),
         (HOST, {"state": "down", "detail": "refused"}, "does not answer: refused", "bad"),
