@@ -38,14 +38,11 @@ class Stats(msgspec.Struct, frozen=True):
     idle: int = 0
     memory: int = 0
     """KiB in use."""
-    machine: str = ""
-    """What the host calls itself."""
 
 
 def look(raw: Any) -> Stats:
     """Ask a host; two calls, 0.2 ms."""
     busy = idle = memory = 0
-    machine = ""
     try:
         times = raw.getCPUStats(libvirt.VIR_NODE_CPU_STATS_ALL_CPUS)
         busy = times.get("kernel", 0) + times.get("user", 0) + times.get("intr", 0)
@@ -58,11 +55,16 @@ def look(raw: Any) -> Stats:
         memory = max(0, sizes.get("total", 0) - sizes.get("free", 0) - caches)
     except libvirt.libvirtError as error:
         _pass_unless_lost(error)
+    return Stats(busy, idle, memory)
+
+
+def machine_name(raw: Any) -> str:
+    """What a host calls itself; empty if it does not say."""
     try:
-        machine = raw.getHostname()
+        return str(raw.getHostname())
     except libvirt.libvirtError as error:
         _pass_unless_lost(error)
-    return Stats(busy, idle, memory, machine)
+        return ""
 
 
 def percent(before: Stats | None, now: Stats) -> int:
@@ -139,6 +141,7 @@ class LoadWatch:
         self._rng = rng
         self._tell = tell
         self._before: Stats | None = None
+        self._machine: str | None = None
         self._average = LoadAverage(watch.address.name, watch.address.uri, settings)
 
     async def run(self) -> None:
@@ -155,10 +158,14 @@ class LoadWatch:
 
     async def _look(self) -> None:
         if self._watch.record.state != "up":
-            self._before = None
+            self._before = self._machine = None
             self._tell(HostUsed())
             return
         try:
+            if self._machine is None:
+                self._machine = await self._lanes.call(
+                    "asking for its name", machine_name, self._settings.usage_patience
+                )
             now = await self._lanes.call("looking at the host", look, self._settings.usage_patience)
         except (PilotError, libvirt.libvirtError):
             self._before = None
@@ -166,5 +173,5 @@ class LoadWatch:
             return
         cpu, self._before = percent(self._before, now), now
         # A test driver's host is pretended: this machine's load is not its own.
-        load = await self._average.read(now.machine) if self._watch.kind == "QEMU" else None
+        load = await self._average.read(self._machine) if self._watch.kind == "QEMU" else None
         self._tell(HostUsed(cpu, now.memory, load))

@@ -9,6 +9,8 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from pilot.backends.libvirt import eventloop, membership
 from pilot.backends.libvirt.consoles import Consoles
 from pilot.backends.libvirt.host import HostWatch
@@ -108,7 +110,7 @@ class LibvirtProvider:
         self._addresses = tuple(hosts)
         self._clock = clock
         self._rng = rng
-        self._settings = settings or Settings()
+        self._settings = _shared(settings or Settings(), len(self._addresses))
         self._wanted = wanted
         self._loads = loads
         self._carried = carried
@@ -271,6 +273,12 @@ class LibvirtProvider:
                 gone.append(node_id)
         if gone and self._sink is not None:
             self._sink.gone(gone)
+
+
+def _shared(settings: Settings, hosts: int) -> Settings:
+    """The settings of one host among so many."""
+    rate = min(settings.usage_rate, settings.usage_rate_all / max(1, hosts))
+    return msgspec.structs.replace(settings, usage_rate=rate)
 
 
 def _weight(node: Node) -> int:
