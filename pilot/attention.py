@@ -7,6 +7,7 @@ from enum import IntEnum
 
 import msgspec
 
+from pilot.faults import FaultKind, NetworkFault, network_faults
 from pilot.records import AnyRecord, Host, Instance, Machine, Node, Pool, Source
 
 FULL = 0.9
@@ -56,7 +57,6 @@ def concerns(
     records: Mapping[str, AnyRecord],
     now: float,
     flapped: Flapped | None = None,
-    more: Iterable[Concern] = (),
 ) -> list[Concern]:
     """All that needs attention, worst first, and of what is alike the oldest first.
 
@@ -64,9 +64,8 @@ def concerns(
         records: the inventory, by id.
         now: seconds since the epoch, airboss's clock.
         flapped: what is remembered of nodes going on and off.
-        more: what others found, such as faults of networks.
     """
-    found = list(more)
+    found = [_of_network(fault) for fault in network_faults(records.values())]
     silent = {
         record.name for record in records.values() if isinstance(record, Host) and record.state == "down"
     }
@@ -76,6 +75,19 @@ def concerns(
         if isinstance(record, Node) and record.host not in silent:
             found += _flapping(record, (flapped or {}).get(record.id, ()), now)
     return sorted(found, key=lambda one: (one.level, one.since or now, one.kind, one.about))
+
+
+def _of_network(fault: NetworkFault) -> Concern:
+    about = next(iter(fault.nodes), fault.at[0])
+    return Concern(_NETWORK_LEVELS[fault.kind], about, fault.kind, fault.words, count=len(fault.at))
+
+
+_NETWORK_LEVELS: dict[FaultKind, Level] = {
+    "foreign-vlan": Level.DOWN,
+    "missing": Level.DOWN,
+    "mac-twice": Level.DOWN,
+    "down": Level.SOON,
+}
 
 
 def _node(node: Node, _records: Mapping[str, AnyRecord], now: float) -> Iterator[Concern]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from textual import on
+from textual import on, work
 from textual.binding import Binding
 from textual.widget import Widget
 
 from pilot import filtering, going
 from pilot.attention import Concern, concerns
 from pilot.filtering import lines
-from pilot.live.cockpit import Cockpit
+from pilot.live.cockpit import Cockpit, Desk
+from pilot.live.events import EventsView
 from pilot.records import AnyRecord, Instance, Machine, Node
 from pilot.render import concerns as cells
 from pilot.render.table import Cell
@@ -49,6 +50,8 @@ class OverviewScreen(FilteredScreen):
         self._shown: dict[str, Concern] = {}
         self._order: dict[str, int] = {}
         self._looked: tuple[object, ...] = ()
+        self._desk: Desk | None = None
+        self._events: EventsView | None = None
 
     def body(self) -> Iterable[Widget]:
         """Filter line, table, and the whole sentence of the line under the cursor."""
@@ -106,10 +109,13 @@ class OverviewScreen(FilteredScreen):
     def _look(self) -> None:
         desk = self.cockpit.desk
         now = self.cockpit.clock()
+        if desk is not self._desk:
+            self._desk, self._events = desk, EventsView(desk.live)
+            self._follow(self._events)
         looked = desk, desk.scope, desk.live.store.version, int(now)
         if looked != self._looked:
             self._looked = looked
-            found = [one for one in concerns(desk.live.store.records, now) if self._in_scope(one, desk.scope)]
+            found = [one for one in self._found(desk, now) if self._in_scope(one, desk.scope)]
             fresh = {_key(one): one for one in found}
             self._order = {key: number for number, key in enumerate(fresh)}
             gone = [key for key in self._shown if key not in fresh]
@@ -121,6 +127,14 @@ class OverviewScreen(FilteredScreen):
             "Nothing needs attention." if desk.live.store.complete else "Nothing is known yet."
         )
         self._draw()
+
+    @work(exclusive=True, group="events")
+    async def _follow(self, events: EventsView) -> None:
+        await events.run()
+
+    def _found(self, desk: Desk, now: float) -> list[Concern]:
+        flapped = {} if self._events is None else self._events.flapped()
+        return concerns(desk.live.store.records, now, flapped)
 
     def _in_scope(self, concern: Concern, scope: str) -> bool:
         record = self._record(concern)

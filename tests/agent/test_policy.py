@@ -41,10 +41,12 @@ def test_the_site_grant_holds_everywhere_and_the_strongest_counts() -> None:
     assert usable_verbs([Grant("vc1", "viewer")]) == (
         "node.list",
         "watch",
+        "events.read",
         "console.tail",
         "console.open",
         "console.log",
         "screen.open",
+        "screen.picture",
         "record.list",
         "record.read",
     )

@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilot.attention import Concern, Level, concerns
-from pilot.records import AnyRecord, Host, Instance, Lease, Machine, Node, Pool, Price, Slot, Source
+from pilot.attention import concerns
+from pilot.records import AnyRecord, Cluster, Host, Instance, Lease, Machine, Node, Pool, Price, Slot, Source
 from pilot.verbs import BY_ID
 
 NOW = 1_700_000_000.0
@@ -92,11 +92,28 @@ def test_sources_and_machines() -> None:
     assert said(machine, node()) == []
 
 
-@given(
-    st.lists(st.builds(Concern, st.sampled_from(Level), st.text(), st.text(), st.text(), st.floats(0, NOW)))
+def test_networks() -> None:
+    cluster = Cluster("cluster:vc2", "vc2", 144)
+    assert said(cluster, node(nics=[{"mac": "52:54:00:00:00:01", "network": "br", "vlan": 144}])) == [
+        ("foreign-vlan", "")
+    ]
+
+
+some_node = st.builds(
+    lambda number, state, cluster, hung: node(
+        id=f"n{number}", state=state, cluster=cluster, hung_ms=hung, since=NOW - number
+    ),
+    st.integers(0, 99),
+    st.sampled_from(["on", "off", "paused", "crashed"]),
+    st.sampled_from(["", "vc1"]),
+    st.sampled_from([None, 900, 90_000]),
 )
-def test_the_worst_is_first_and_then_the_oldest(more: list[Concern]) -> None:
-    found = concerns({}, NOW, more=more)
-    assert sorted(found, key=lambda one: one.level) == found
+
+
+@given(st.lists(some_node))
+def test_the_worst_is_first_and_then_the_oldest(nodes: list[Node]) -> None:
+    found = concerns({record.id: record for record in nodes}, NOW)
     for one, other in pairwise(found):
-        assert one.level < other.level or (one.since or NOW) <= (other.since or NOW)
+        assert one.level < other.level or (
+            one.level == other.level and (one.since or NOW) <= (other.since or NOW)
+        )

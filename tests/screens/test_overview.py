@@ -59,3 +59,18 @@ async def test_clusters_are_told_whole_with_a_line_for_each_part(
         await pilot.sees("◆ paused")
         await pilot.press("backspace")
         await until(lambda: pilot.app.current_mode == "clusters")
+
+
+async def test_a_node_that_goes_on_and_off_again_and_again_is_flapping(
+    boss: Airboss, ada: Person, fleet: Pretended
+) -> None:
+    async with opened(knows(ada, boss)) as pilot:
+        await pilot.live(NODES)
+        for _ in range(2):
+            fleet.switch_on(3)
+            await pilot.sees(lambda: "● on" in pilot.row("compute-0-3"))
+            fleet.switch_off(3)
+            await pilot.sees(lambda: "○ off" in pilot.row("compute-0-3"))
+        await pilot.go("overview")
+        await pilot.sees("◆ flapping")
+        await pilot.sees("on and off 4 times within 10 min")
