@@ -19,12 +19,13 @@ import libvirt
 from keys import hostkey
 from keys.identity import identities
 from pilot.client_config import ClientConfig
-from pilot.demo import domains, guest, people, processes
+from pilot.demo import domains, guest, people, processes, slots
 from pilot.demo.account import cache_folder
 from pilot.demo.guest import Guest
 from pilot.demo.hypervisor import PrivateHost
 from pilot.demo.plan import HOSTS, PLACES, RUNNING
 from pilot.demo.progress import Progress
+from pilot.demo.slots import AdsFile
 from pilot.demo.state import HOST_PREFIX, StateFolder
 from pilot.errors import BackendError, DeadlineError, PilotError
 from pilot.link.link import Link
@@ -49,6 +50,7 @@ class DemoSite:
         self.folder = folder
         self.port = port
         self.hosts = [PrivateHost(folder / f"{HOST_PREFIX}{n}", name) for n, name in enumerate(HOSTS)]
+        self.ads = AdsFile(folder / "pool.ads")
         self._progress = progress
         self._airboss: subprocess.Popen[bytes] | None = None
         self._stopping = False
@@ -94,6 +96,7 @@ class DemoSite:
     def stop(self) -> None:
         """End every process of the demo and remove its folder."""
         self._stopping = True
+        self.ads.stop()
         self.stop_airboss()
         self.state.release()
 
@@ -130,6 +133,9 @@ class DemoSite:
             ]
             for host in self.hosts:
                 lines += ["", "[[host]]", f'name = "{host.name}"', f'uri = "{host.uri}"']
+            self.ads.start()
+            lines += ["", "[[pool]]", f'name = "{slots.POOL}"', f'file = "{self.ads.path.name}"']
+            lines += [f'cluster = "{slots.POOL}"', "every = 5"]
             self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _define_nodes(self, shared: Guest) -> None:
