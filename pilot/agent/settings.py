@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated
@@ -154,6 +155,79 @@ class UsageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds between two samples of what the nodes use."""
 
 
+class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[metrics]: figures for Prometheus."""
+
+    listen: str = ""
+    """A loopback address and port; empty for none."""
+
+    def __post_init__(self) -> None:
+        if not self.listen:
+            return
+        try:
+            address = parse_address(self.listen)
+            loopback = ipaddress.ip_address(address.host).is_loopback
+        except ValueError as error:
+            raise KeyProblem("listen", str(error)) from None
+        if not loopback:
+            raise KeyProblem(
+                "listen",
+                f"'{self.listen}' is reached from elsewhere, and metrics are for everybody who reaches them; "
+                "use 127.0.0.1:9677",
+            )
+
+    @property
+    def address(self) -> Address | None:
+        """Where to listen, if anywhere."""
+        return parse_address(self.listen) if self.listen else None
+
+
+Limit = Annotated[float, Meta(ge=0, le=30 * 86_400)]
+"""Seconds; 0 for no limit."""
+
+
+class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[consoles]"""
+
+    idle_viewer: Limit = 0.0
+    """Seconds after which one who did nothing at a console is sent away, by role."""
+    idle_operator: Limit = 0.0
+    idle_owner: Limit = 0.0
+    """Of owners and the site's admins."""
+    max_viewer: Limit = 0.0
+    """Seconds after which anybody is, by role."""
+    max_operator: Limit = 0.0
+    max_owner: Limit = 0.0
+
+
+class ConsoleLogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[console_log]: what consoles print, kept on the disk."""
+
+    enabled: bool = True
+    size: Annotated[int, Meta(ge=64 * 1024, le=64 * 1024 * 1024)] = 1024 * 1024
+    """Bytes of one segment."""
+    segments: Annotated[int, Meta(ge=2, le=1024)] = 8
+    """How many are kept of each console."""
+    keep_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
+    """How long the log of a node is kept that is no more."""
+    keep_nodes: Annotated[int, Meta(ge=0, le=1_000_000)] = 1000
+    """Of how many such nodes at most."""
+
+
+class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[recordings]: of serial consoles, on the disk."""
+
+    enabled: bool = True
+    size: Annotated[int, Meta(ge=64 * 1024, le=1024**3)] = 64 * 1024**2
+    """Bytes of one; it ends there."""
+    cluster_size: Annotated[int, Meta(ge=1024**2, le=1024**5)] = 1024**3
+    """Bytes of all those of a cluster: the oldest that have ended make room."""
+    cluster_count: Annotated[int, Meta(ge=1, le=100_000)] = 500
+    """How many a cluster has at most, likewise."""
+    keep_days: Annotated[float, Meta(ge=0, le=3650)] = 0.0
+    """How long one is kept that has ended; 0 for as long as there is room."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Paths in it are relative to the folder it is in."""
 
@@ -166,6 +240,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     signers: SignersSettings = SignersSettings()
     usage: UsageSettings = UsageSettings()
+    metrics: MetricsSettings = MetricsSettings()
     consoles: ConsoleSettings = ConsoleSettings()
     console_log: ConsoleLogSettings = ConsoleLogSettings()
     recordings: RecordingSettings = RecordingSettings()
