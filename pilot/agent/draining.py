@@ -15,10 +15,10 @@ from typing import Protocol
 from pilot.agent.database import Database
 from pilot.agent.drainings_table import Draining, DrainingsTable
 from pilot.agent.inventory import Inventory
-from pilot.agent.jobs import doomed, empty, job_words, left
 from pilot.agent.journal import Journal
 from pilot.backends.provider import Acted, Provider
 from pilot.errors import BusyError, DeadlineError, PilotError, RefusedError, UnreachableError
+from pilot.jobs import doomed, empty, job_words, left
 from pilot.records import Machine, Node
 from pilot.verbs import Value
 from pilot.wire import plain

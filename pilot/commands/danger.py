@@ -12,7 +12,8 @@ from pilot.commands.asking import confirm, read_line
 from pilot.commands.talk import Talk
 from pilot.danger import question
 from pilot.errors import DeadlineError, NoSuchNodeError, RefusedError
-from pilot.records import Cluster, Node
+from pilot.jobs import doomed
+from pilot.records import Cluster, Machine, Node, Slot
 from pilot.verbs import Verb
 from pilot.wire import plain
 
@@ -57,6 +58,30 @@ async def agreed(talk: Talk, link: Link, verb: Verb, cluster: str, targets: Sequ
         talk.raw(f"Type {asked.word} to go on, anything else to cancel: ")
         return asked.agrees(await read_line() or "")
     return await confirm(talk, "Go on?")
+
+
+async def jobs_at(link: Link, cluster: str, targets: Sequence[str]) -> list[Slot]:
+    """The HTCondor jobs that run on nodes, and die if these are turned off or reset.
+
+    Raises:
+        DeadlineError: airboss did not say.
+    """
+    reply = await link.call("node.list", cluster, targets)
+    ids = {record.id for record in reply.records if isinstance(record, Node) and record.state != "off"}
+    found: list[Slot] = []
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            async for frame in link.watch(cluster, also="machines"):
+                machines = (r for r in getattr(frame, "records", ()) if isinstance(r, Machine))
+                found += [slot for machine in machines if machine.node in ids for slot in doomed(machine)]
+                if getattr(frame, "last", True):
+                    break
+    except TimeoutError:
+        raise DeadlineError(
+            f"airboss did not say within {_LOOK_SECONDS:.0f} s which HTCondor jobs run there",
+            "Nothing was done. Try again.",
+        ) from None
+    return found
 
 
 async def _cluster(link: Link, cluster: str) -> list[Cluster]:

@@ -20,6 +20,7 @@ from tests.e2e.conftest import MakeSite, Site
 from tests.e2e.test_cordon import logged_in
 from tests.e2e.test_pilot import pilot
 from tests.support.condor_pool import USER, CondorPool
+from tests.support.terminal import CLI, terminal
 from tests.support.vms import Vm
 from tests.support.waiting import until
 
@@ -207,6 +208,23 @@ async def test_draining_is_taken_back(site: Site, pool: CondorPool) -> None:
 
         (outcome,) = (await link.call("power.off", "vc1", ("compute-0-1",), {"anyway": True})).outcomes
         assert (outcome.result, outcome.state) == ("done", "off")
+
+
+async def test_who_is_asked_is_told_which_jobs_would_die(site: Site, pool: CondorPool) -> None:
+    job = await asyncio.to_thread(submit, pool, 3600, "compute-0-1")
+    async with await site.ada.link() as link, Seen(link) as seen:
+        await seen.busy("compute-0-1")
+        words = (*CLI, "power", "off", "compute-0-1")
+        for answer in (b"n", b"y"):
+            async with terminal(words, site.ada.environment) as shown:
+                await shown.shows(f"1 HTCondor job ({job}.0 of {USER}@cm.pilot.test) would die".encode())
+                await shown.shows(b"--drain lets them end first")
+                await shown.shows(b"Go on?")
+                assert seen.state("compute-0-1") == "on"
+                shown.type(answer + b"\n")
+                code = await shown.ends(SLOW)
+            assert code == (Exit.INTERRUPTED if answer == b"n" else 0), bytes(shown.written)
+        await seen.until(lambda: seen.state("compute-0-1") == "off", "off")
 
 
 async def test_others_see_and_drain_nothing(site: Site) -> None:

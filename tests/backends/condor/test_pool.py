@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pilot.agent.jobs import doomed, empty
 from pilot.backends.condor.provider import Bounds, CondorPools, PoolSettings
 from pilot.errors import BackendError, RefusedError
+from pilot.jobs import doomed, empty
 from tests.backends.condor.seen import POOL, Seen
 from tests.support.condor_pool import USER, CondorPool
 from tests.support.waiting import until
