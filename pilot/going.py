@@ -108,8 +108,12 @@ class Known(msgspec.Struct, frozen=True):
 
 def node_verbs(readonly: bool = False) -> tuple[Verb, ...]:
     """The verbs that a person asks of nodes."""
-    asked = (verb for verb in VERBS if verb.scope == "node" and (verb.key or verb.journaled))
+    asked = (verb for verb in VERBS if verb.scope == "node" and (verb.key or _acts(verb)))
     return tuple(verb for verb in asked if not (readonly and verb.danger))
+
+
+def _acts(verb: Verb) -> bool:
+    return verb.journaled and not verb.stream
 
 
 def go(line: str, known: Known) -> Destination | None:

@@ -120,7 +120,7 @@ class Leases:
         old = self._rows.get(node.id)
         if old is not None and old.cluster != node.cluster:
             old = None
-        if node.id in self._tasks:
+        if old is not None and node.id in self._tasks:
             raise BusyError(
                 f"the lease of {plain(node.name, 80)} is over: it is being turned off",
                 "`power.on` turns it on again.",

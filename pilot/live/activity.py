@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from pilot import wire
+from pilot import offers, wire
 from pilot.asked import Activity, Request, requests
 from pilot.errors import BusyError, RefusedError, UnreachableError, UsageError
 from pilot.live.notifier import Notifier
 from pilot.live.pending import SETTLE_SECONDS, Pending
 from pilot.live.sending import NOT_SENT, SIDE_BY_SIDE, Asks, send
-from pilot.records import Node
+from pilot.records import Instance, Node
 from pilot.verbs import BY_ID, Value, Verb
 
 KEPT = 500
@@ -95,13 +95,23 @@ class Activities:
         """All nodes for which `pending` says something, and what."""
         return self._pending.all()
 
-    def why_not(self, verb: Verb, clusters: Iterable[str]) -> str:
-        """Why the verb would be refused there, in a few words; empty if nothing speaks against it."""
+    def why_not(self, verb: Verb, clusters: Iterable[str], nodes: Iterable[Node] = ()) -> str:
+        """Why the verb would be refused there, in a few words; empty if nothing speaks against it.
+
+        `nodes`: whom it would be asked; what can be asked of none of them is refused, too.
+        """
         if self.readonly and verb.danger >= 1:
             return "read-only"
         if any(not self._site.may(verb.id, cluster) for cluster in clusters):
             return f"needs {verb.role}"
-        return "" if self._site.state == "live" else "no link"
+        if self._site.state != "live":
+            return "no link"
+        return offers.why_not(verb, nodes, self.instance)
+
+    def instance(self, node_id: str) -> Instance | None:
+        """What EC2 says of a node that is an instance."""
+        found = self._site.store.records.get(f"instance:{node_id.removeprefix('ec2:')}")
+        return found if isinstance(found, Instance) else None
 
     # --- asking ----------------------------------------------------------------------------------
 

@@ -69,3 +69,5 @@ class Instance(Record, frozen=True, tag="instance"):
     lease: Lease | None = None
     may: tuple[str, ...] | None = None
     """Verbs that a dry run says its account may use on it; None before that was asked."""
+    may_not: tuple[str, ...] = ()
+    """Verbs that a dry run says it may not use. What is in neither was not asked about yet."""

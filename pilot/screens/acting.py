@@ -9,12 +9,13 @@ import msgspec
 from textual.app import App
 from textual.message import Message
 
-from pilot import danger
+from pilot import danger, offers
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
 from pilot.live.opening import Mode
 from pilot.records import Node
 from pilot.screens import sysrq
+from pilot.screens.verb_menu import whom
 from pilot.verbs import BY_ID, Value, Verb
 from pilot.widgets.confirm import ConfirmScreen
 from pilot.wire import Recording
@@ -108,6 +109,8 @@ def why_not(cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> str:
             role = live.role_in(cluster)
             held = f"yours in {cluster or 'no cluster'} is {role}" if role else f"you have none in {cluster}"
             return f"{verb.label} needs the role {verb.role}, {held}: ask the site's admin"
+    if reason := offers.why_not(verb, nodes, cockpit.desk.activities.instance):
+        return f"{verb.label} is not for {whom(nodes)}: {reason}"
     return ""
 
 

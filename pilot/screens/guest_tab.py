@@ -218,7 +218,7 @@ class GuestTab(PilotScreen):
 
     def why_not(self, verb: Verb) -> str:
         """Why a verb would be refused for the node; empty if it would not."""
-        return self._desk.activities.why_not(verb, (self.active.node.cluster,))
+        return self._desk.activities.why_not(verb, (self.active.node.cluster,), (self.active.node,))
 
     def action_power(self) -> None:
         """The menu of power verbs."""

@@ -84,7 +84,9 @@ class NodeKeys(FilteredScreen):
             if verb is not None:
                 self.post_message(acting.VerbChosen(verb, nodes, hidden))
 
-        self.app.push_screen(PowerMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters)), chosen)
+        self.app.push_screen(
+            PowerMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters, nodes)), chosen
+        )
 
     def action_send(self) -> None:
         """The menu of what can be sent: a break, SysRq, an NMI, Ctrl+Alt+Del."""
@@ -99,7 +101,7 @@ class NodeKeys(FilteredScreen):
             if isinstance(choice, Sent):
                 self.post_message(acting.VerbChosen(choice.verb, nodes, hidden, choice.args))
 
-        menu = KeysMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters))
+        menu = KeysMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters, nodes))
         open_menu(self.app, menu, nodes, chosen)
 
     def use_filter(self, words: Sequence[str]) -> None:

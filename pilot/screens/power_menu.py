@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pilot import offers
 from pilot.records import Node
 from pilot.screens.verb_menu import Item, KeyMenu, menu_verbs, whom
 from pilot.verbs import Verb
@@ -16,6 +17,6 @@ class PowerMenu(KeyMenu[Verb]):
 
     def __init__(self, nodes: Sequence[Node], why_not: Callable[[Verb], str]) -> None:
         """For these nodes; `why_not` says why a verb would be refused, nothing if it would not."""
-        verbs = menu_verbs(PREFIX).items()
+        verbs = [(key, verb) for key, verb in menu_verbs(PREFIX).items() if offers.known(verb, nodes)]
         items = [Item(key, verb.label, verb.help, verb, why_not(verb)) for key, verb in verbs]
         super().__init__(f"Power: {whom(nodes)}", items)

@@ -26,7 +26,10 @@ async def test_nodes_as_json_is_one_array_with_every_field(ada: User) -> None:
     assert (code, err) == (0, "")
     nodes = json.loads(out)
     assert [n["name"] for n in nodes] == ["compute-0-0", "compute-0-1", "compute-0-2"]
-    assert nodes[0]["nics"] == [{"mac": "52:54:00:00:00:00", "network": "", "vlan": 144, "model": ""}]
+    assert nodes[0]["nics"] == [
+        {"mac": "52:54:00:00:00:00", "network": "", "vlan": 144, "model": "", "kind": "", "link": True}
+    ]
+    assert (nodes[0]["provider"], nodes[0]["lease"]) == ("libvirt", None)
     assert nodes[0]["hung_ms"] is None
 
 

@@ -66,6 +66,7 @@ class Facts(msgspec.Struct, frozen=True):
     price: Price | None = None
     idle_since: float | None = None
     may: tuple[str, ...] | None = None
+    may_not: tuple[str, ...] = ()
 
 
 def text(value: object, limit: int = 256) -> str:
@@ -218,6 +219,7 @@ def records(
         hibernates=table(raw.get("HibernationOptions")).get("Configured") is True,
         price=facts.price, idle_since=facts.idle_since if state == "running" else None,
         may=facts.may,
+        may_not=facts.may_not,
     )  # fmt: skip
     return node, instance
 

@@ -181,6 +181,7 @@ class Region:
             price=self._price(raw, kind),
             idle_since=self.idle.get(instance_id),
             may=None if allowed is None else self._may(allowed, kind),
+            may_not=tuple(sorted(verb for verb, yes in (allowed or {}).items() if not yes)),
         )
 
     def _price(self, raw: Mapping[str, Any], kind: str) -> Price | None:
