@@ -8,7 +8,7 @@ from enum import IntEnum
 import msgspec
 
 from pilot.faults import FaultKind, NetworkFault, network_faults
-from pilot.records import AnyRecord, Host, Instance, Machine, Node, Pool, Source
+from pilot.records import AnyRecord, Happening, Host, Instance, Machine, Node, Pool, Source
 
 FULL = 0.9
 """Of a storage pool, from which on it is nearly full: guests that need more stop when it is."""
@@ -51,6 +51,15 @@ class Concern(msgspec.Struct, frozen=True):
 
 Flapped = Mapping[str, Collection[float]]
 """Of nodes, by id: when they went on or off."""
+
+
+def flaps(happenings: Iterable[Happening]) -> dict[str, list[float]]:
+    """Of each node, by id: when it went on or off."""
+    found: dict[str, list[float]] = {}
+    for one in happenings:
+        if one.what == "state":
+            found.setdefault(one.about, []).append(one.time)
+    return found
 
 
 def concerns(

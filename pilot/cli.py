@@ -41,6 +41,8 @@ COMMANDS = (
     Command("slots", "slots", "HTCondor pools: machines, slots with their jobs, and who waits"),
     Command("drain", "drain", "give nodes no more HTCondor jobs; those that run end by themselves"),
     Command("undrain", "drain", "give nodes HTCondor jobs again"),
+    Command("overview", "overview", "what needs attention now, worst first"),
+    Command("events", "events", "what happened to nodes, hosts, instances and machines, whoever wanted it"),
     Command("cordon", "cordon", "start no node on a host any more (the site's admins)"),
     Command("uncordon", "cordon", "let nodes be started on a host again"),
     Command("journal", "journal", "what was asked of your nodes, by whom, and what came of it"),

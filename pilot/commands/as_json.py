@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pilot.attention import Concern
 from pilot.journal import Record as JournalRecord
 from pilot.records import AnyRecord, Host, Instance, Machine, Node, Pool, Queue, Source
+from pilot.render.concerns import name_of, whose
 from pilot.wire import HostLoad, Outcome, Recording, byte_rate
 from pilot.wire.load_frames import UNKNOWN
 
@@ -199,3 +201,11 @@ def instance_json(one: Instance, node: Node | None, source: Source | None, now: 
         "cost_since_start": None if spent is None else round(spent, 4),
         "pretended": source.pretended if source is not None else False,
     }
+
+
+def concern_json(concern: Concern, records: Mapping[str, AnyRecord]) -> dict[str, Any]:
+    """What needs attention, with the name and cluster of what it is about."""
+    record = records.get(concern.about)
+    fields = msgspec.structs.asdict(concern)
+    fields["level"] = concern.level.name.lower()
+    return {**fields, "name": name_of(record, concern.about), "cluster": whose(record)}

@@ -15,7 +15,6 @@ from pilot.records import Happening
 
 KEPT = 10_000
 """The newest; as many as airboss keeps."""
-FLAP_WHAT = "state"
 
 
 class EventsSite(Protocol):
@@ -71,14 +70,6 @@ class EventsView:
         for number in list(self.happenings)[: max(0, len(self.happenings) - KEPT)]:
             del self.happenings[number]
         self.changed.tell()
-
-    def flapped(self) -> dict[str, list[float]]:
-        """Of each node, by id: when it went on or off."""
-        found: dict[str, list[float]] = {}
-        for one in self.happenings.values():
-            if one.what == FLAP_WHAT:
-                found.setdefault(one.about, []).append(one.time)
-        return found
 
 
 async def _linked(site: EventsSite, seconds: float | None) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from pilot.attention import Concern, Level
 from pilot.records import AnyRecord, Host, Instance, Machine, Network, Node, Pool, Source
 from pilot.render.palette import Tone
-from pilot.render.table import Cell
+from pilot.render.table import Cell, Column, table
 from pilot.render.times import ago
 from pilot.verbs import BY_ID
 
@@ -54,3 +56,18 @@ def since_cell(concern: Concern, now: float) -> Cell:
 def plain_line(concern: Concern, record: AnyRecord | None) -> str:
     """All of it in one sentence, for what is wider than a table."""
     return f"{name_of(record, concern.about)}: {concern.words}"
+
+
+def concern_table(
+    found: Iterable[Concern], records: Mapping[str, AnyRecord], now: float, colour: bool
+) -> list[str]:
+    """A line for each."""
+    titles = ("WHAT", "WHERE", "CLUSTER", "SINCE", "MEND", "")
+    columns = [Column(title, right=title == "SINCE") for title in titles]
+    rows = []
+    for one in found:
+        record, verb = records.get(one.about), BY_ID.get(one.verb)
+        mend = Cell(verb.label if verb is not None else "", "strong")
+        where = Cell(name_of(record, one.about), "strong")
+        rows.append((kind_cell(one), where, Cell(whose(record)), since_cell(one, now), mend, Cell(one.words)))
+    return table(columns, rows, colour)

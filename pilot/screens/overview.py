@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.widget import Widget
 
 from pilot import filtering, going
-from pilot.attention import Concern, concerns
+from pilot.attention import Concern, concerns, flaps
 from pilot.filtering import lines
 from pilot.live.cockpit import Cockpit, Desk
 from pilot.live.events import EventsView
@@ -133,7 +133,7 @@ class OverviewScreen(FilteredScreen):
         await events.run()
 
     def _found(self, desk: Desk, now: float) -> list[Concern]:
-        flapped = {} if self._events is None else self._events.flapped()
+        flapped = {} if self._events is None else flaps(self._events.happenings.values())
         return concerns(desk.live.store.records, now, flapped)
 
     def _in_scope(self, concern: Concern, scope: str) -> bool:
