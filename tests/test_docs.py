@@ -19,6 +19,8 @@ from textual.keys import key_to_character
 from pilot import app_config, cli, going, keymap
 from pilot.agent import settings
 from pilot.agent.admin.parser import build
+from pilot.backends.condor.settings import PoolSettings
+from pilot.backends.ec2.settings import Ec2Settings
 from pilot.errors import Exit
 from pilot.records import Node
 from pilot.render.journal_search import JOURNAL_FIELDS
@@ -154,6 +156,8 @@ def test_exit_codes() -> None:
     [
         ("[site]", settings.SiteSettings),
         ("[[host]]", settings.HostSettings),
+        ("[[ec2]]", Ec2Settings),
+        ("[[pool]]", PoolSettings),
         ("[database]", settings.DatabaseSettings),
         ("[policy]", settings.PolicySettings),
         ("[signers]", settings.SignersSettings),

@@ -10,6 +10,7 @@ import pytest
 
 from pilot.agent.settings import Limits, Settings, load_settings, parse_address
 from pilot.backends.condor.settings import PoolSettings
+from pilot.backends.ec2.settings import Ec2Settings
 from pilot.config import parse_toml
 from pilot.errors import ConfigError
 
@@ -76,7 +77,7 @@ def test_the_sample_is_right_and_shows_every_key_with_its_default() -> None:
     # The first commented value of a key is its default.
     shown = "\n".join(re.sub(r"^# (?=[a-z_]+ = )", "", line) for line in text.splitlines())
     shown = re.sub(r'^url = "postgresql.*$', "", shown, flags=re.MULTILINE)
-    shown = re.sub(r"^# \[\[(host|pool)\]\]\n(.+\n)+", "", shown, flags=re.MULTILINE)
+    shown = re.sub(r"^# \[\[(host|pool|ec2)\]\]\n(.+\n)+", "", shown, flags=re.MULTILINE)
     assert parse_toml(shown.encode(), Settings, "agent.toml") == plain
     for struct in (
         Limits,
@@ -85,6 +86,7 @@ def test_the_sample_is_right_and_shows_every_key_with_its_default() -> None:
         type(plain.policy),
         type(plain.signers),
         PoolSettings,
+        Ec2Settings,
     ):
         for field in msgspec.structs.fields(struct):
             assert re.search(rf"^(# )?{field.name} = ", text, re.MULTILINE), field.name
