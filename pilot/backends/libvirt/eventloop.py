@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
 import libvirt
+
+from pilot.backends.libvirt.epoll import EventLoop
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +31,13 @@ def start() -> None:
             return
         # Without a handler the library prints every error to stderr beside raising it.
         libvirt.registerErrorHandler(_ignore, None)
-        libvirt.virEventRegisterDefaultImpl()
+        loop = EventLoop()
+        libvirt.virEventRegisterImpl(
+            loop.add_handle, loop.update_handle, loop.remove_handle,
+            loop.add_timeout, loop.update_timeout, loop.remove_timeout,
+        )  # fmt: skip
         _timer = libvirt.virEventAddTimeout(-1, _run_posted, None)
-        threading.Thread(target=_run, name="libvirt-events", daemon=True).start()
+        threading.Thread(target=loop.run, name="libvirt-events", daemon=True).start()
 
 
 def post(function: Callable[[], None]) -> None:
@@ -42,15 +47,6 @@ def post(function: Callable[[], None]) -> None:
     """
     _posted.append(function)
     libvirt.virEventUpdateTimeout(_timer, 0)
-
-
-def _run() -> None:
-    while True:
-        try:
-            libvirt.virEventRunDefaultImpl()
-        except libvirt.libvirtError:
-            log.exception("libvirt's event loop failed; it goes on")
-            time.sleep(0.1)
 
 
 def _run_posted(timer: int, _opaque: object) -> None:
