@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import tempfile
 import time
@@ -45,13 +46,16 @@ class _Sink(Inventory):
 async def measure(workshop: Workshop) -> list[Row]:
     """Fill a collector, then look at it as airboss does."""
     folder = Path(tempfile.mkdtemp(prefix="rp-slots-", dir="/tmp"))
-    pool = await asyncio.to_thread(CondorPool, folder)
+    pool: CondorPool | None = None
     try:
+        pool = await asyncio.to_thread(CondorPool, folder)
         bases = await asyncio.to_thread(_bases, pool)
         await _fill(workshop, pool, bases)
         return await _look(workshop, pool)
     finally:
-        await asyncio.to_thread(pool.close)
+        if pool is not None:
+            await asyncio.to_thread(pool.close)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _bases(pool: CondorPool) -> str:
