@@ -66,10 +66,19 @@ async def sshd(folder: Path) -> AsyncIterator[tuple[list[str], str]]:
             _PRIVILEGE_SEPARATION.rmdir()
 
 
-def virsh(folder: Path, options: list[str], address: str, socket: Path, *words: str) -> list[str]:
+def virsh(
+    folder: Path,
+    options: list[str],
+    address: str,
+    socket: Path,
+    *words: str,
+    driver: str = "qemu",
+    path: str = "session",
+) -> list[str]:
     """virsh over SSH to a libvirtd's socket, with an ssh that reads our configuration and nobody else's."""
     ssh = folder / "ssh"
     ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {shlex.join(options)} "$@"\n')
     ssh.chmod(0o755)
-    uri = f"qemu+ssh://{address}/session?socket={socket}&command={ssh}&keyfile={folder / 'user'}&no_tty=1"
+    asked = f"socket={socket}&command={ssh}&keyfile={folder / 'user'}&no_tty=1"
+    uri = f"{driver}+ssh://{address}/{path}?{asked}"
     return ["virsh", "-c", uri, *words]
