@@ -17,7 +17,7 @@ from pilot.errors import Exit
 from tests.backends.libvirt import namespace
 from tests.e2e.conftest import MakeSite, Site
 from tests.e2e.test_pilot import pilot, start
-from tests.support.airboss import Person
+from tests.support.airboss import Person, free_port
 from tests.support.waiting import until
 
 pytestmark = [
@@ -74,7 +74,9 @@ async def known(site: Site, root: Person) -> None:
 
 
 async def test_hosts_and_vlans(make_site: MakeSite, bridged: PrivateHost) -> None:
-    site = await make_site(0, more={bridged.name: bridged.uri})
+    port = free_port()
+    metrics = f'[metrics]\nlisten = "127.0.0.1:{port}"'
+    site = await make_site(0, extra=metrics, more={bridged.name: bridged.uri})
     site.airboss.editor.add_cluster("vc1", 101, False)
     site.airboss.editor.add_cluster("vc2", 102, False)
     root = await site.airboss.person("root", "*", "admin")
@@ -103,6 +105,15 @@ async def test_hosts_and_vlans(make_site: MakeSite, bridged: PrivateHost) -> Non
     assert 0 < host["busy"]["memory"] < host["memory"]
     assert "● up" in await shown(root, "hosts")
     assert (await pilot(root, "hosts", "nowhere"))[0] == Exit.REFUSED
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
+    async with asyncio.timeout(20):
+        figures = await reader.read()
+    writer.close()
+    for figure in (b'host_up{host="vm-container-0-9"} 1.0', b'network_faults{kind="foreign-vlan"} 1.0',
+                   b'nodes{cluster="vc2",state="off"} 2.0'):  # fmt: skip
+        assert b"rocks_pilot_" + figure in figures
 
     # An owner sees the health of what carries their nodes, and their own interfaces.
     (host,) = await told(site.ada, "hosts")
