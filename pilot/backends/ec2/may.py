@@ -146,4 +146,4 @@ class MayWatch:
                 raise
             enabled = True  # not known: opening one says it in words
         region.serial = enabled
-        region.remake()
+        await region.remake_all()

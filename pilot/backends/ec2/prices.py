@@ -113,7 +113,7 @@ class Prices:
             region = watch.region
             wanted = {(k.instance.type, system_of(k.raw)) for k in region.known.values() if k.instance.type}
             region.prices = {pair: price for pair in wanted if (price := self.of(region.name, *pair))}
-            region.remake()
+            await region.remake_all()
             for pair in sorted(wanted) if self._calls.account.prices else ():
                 key = (region.name, *pair)
                 if self._clock() - self._asked.get(key, 0.0) < bounds.price_age:
@@ -125,7 +125,7 @@ class Prices:
                 if found is not None:
                     self.known[key] = found
                     region.prices[pair] = found
-                    region.remake()
+                    await region.remake_all()
                     self.on_change()
             if any(known.instance.spot for known in region.known.values()):
                 await self._spot(watch)
@@ -172,4 +172,4 @@ class Prices:
                 continue
             where = (text(row.get("InstanceType")), text(row.get("AvailabilityZone")))
             region.spot_prices[where] = Price(hour, moment(row.get("Timestamp")) or self._clock(), "spot")
-        region.remake()
+        await region.remake_all()

@@ -22,6 +22,9 @@ from pilot.backends.ec2.instances import (
 from pilot.backends.provider import Extra
 from pilot.records import Check, Event, Instance, Node, Price
 
+AT_ONCE = 50
+"""Instances that become records in one turn of the loop."""
+
 
 class Known:
     """One instance."""
@@ -96,14 +99,21 @@ class Region:
         self._tell(nodes, instances)
         return ids
 
-    def remake(self, ids: Iterable[str] | None = None) -> None:
-        """Something else is known of these, or of all."""
+    def remake(self, ids: Iterable[str]) -> None:
+        """Something else is known of these."""
         nodes: list[Node] = []
         instances: list[Extra] = []
-        for instance_id in list(self.known if ids is None else ids):
+        for instance_id in ids:
             if (old := self.known.get(instance_id)) is not None:
                 self._take(old.raw, old, old.asked, nodes, instances)
         self._tell(nodes, instances)
+
+    async def remake_all(self) -> None:
+        """Something else is known that concerns all. There may be thousands: others have their turn."""
+        ids = list(self.known)
+        for start in range(0, len(ids), AT_ONCE):
+            self.remake(ids[start : start + AT_ONCE])
+            await asyncio.sleep(0)
 
     def absent(self, seen: set[str], asked: float, kept: float, looks: int) -> None:
         """A look has ended: what was not in it goes; terminated ones, when they were shown long enough."""
@@ -125,11 +135,11 @@ class Region:
         if gone:
             self._told.gone([out for i in gone for out in (node_id(i), f"instance:{i}")])
 
-    def stale(self, since: float | None) -> None:
+    async def stale(self, since: float | None) -> None:
         """The region does not answer since then; None if it does again."""
         if self.stale_since != since:
             self.stale_since = since
-            self.remake()
+            await self.remake_all()
 
     # --- inside ----------------------------------------------------------------------------------
 

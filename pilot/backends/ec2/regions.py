@@ -9,13 +9,10 @@ from collections.abc import Awaitable, Callable
 from pilot.backends.ec2.calls import Calls
 from pilot.backends.ec2.faults import Fault
 from pilot.backends.ec2.instances import MOVING, check_of, events_of, kind_of, rows, table, tags, text
-from pilot.backends.ec2.region import Known, Region
+from pilot.backends.ec2.region import AT_ONCE, Known, Region
 from pilot.records import Event, Source
 
 _log = logging.getLogger(__name__)
-
-STEP = 100
-"""Instances that become records in one turn of the loop."""
 
 
 class RegionWatch:
@@ -73,11 +70,11 @@ class RegionWatch:
                 fault = Fault("other", "airboss made a mistake; its log says more", said=repr(error))
             else:
                 failures = 0
-                self._good()
+                await self._good()
                 await self._pause(self.calls.account.every)
                 continue
             failures += 1
-            self._bad(fault)
+            await self._bad(fault)
             pause = min(bounds.backoff_last, bounds.backoff_first * 2 ** min(failures - 1, 10))
             await self._pause(max(pause, bounds.throttled) if fault.kind == "throttled" else pause)
 
@@ -121,8 +118,8 @@ class RegionWatch:
             if "Reservations" not in page:
                 raise Fault("garbled", "what answered is not AWS, or only half an answer")
             found = [raw for r in rows(page["Reservations"]) for raw in rows(r.get("Instances"))]
-            for start in range(0, len(found), STEP):
-                seen.update(self.region.apply(found[start : start + STEP], asked))
+            for start in range(0, len(found), AT_ONCE):
+                seen.update(self.region.apply(found[start : start + AT_ONCE], asked))
                 await asyncio.sleep(0)
             asked = loop.time()
         self.region.absent(seen, begun, bounds.kept, bounds.missing)
@@ -176,7 +173,7 @@ class RegionWatch:
                 continue
             for row in rows(page.get("InstanceTypes")):
                 region.kinds[text(row.get("InstanceType"))] = kind_of(row)
-        region.remake()
+        await region.remake_all()
 
     async def _status(self) -> None:
         """Status checks, scheduled events, and ends of spot instances that are announced."""
@@ -196,7 +193,7 @@ class RegionWatch:
                     )  # fmt: skip
         region.checks = checks
         region.spot = await self._spot() if any(k.instance.spot for k in region.known.values()) else {}
-        region.remake()
+        await region.remake_all()
 
     async def _spot(self) -> dict[str, Event]:
         out: dict[str, Event] = {}
@@ -240,7 +237,7 @@ class RegionWatch:
 
     # --- telling ---------------------------------------------------------------------------------
 
-    def _good(self) -> None:
+    async def _good(self) -> None:
         now, old = self._clock(), self.source
         since = old.since if old.state == "up" else now
         self.source = Source(
@@ -248,9 +245,9 @@ class RegionWatch:
         )
         self._told(self.source)
         self._up.set()
-        self.region.stale(None)
+        await self.region.stale(None)
 
-    def _bad(self, fault: Fault) -> None:
+    async def _bad(self, fault: Fault) -> None:
         old = self.source
         if old.state != "down" or old.detail != fault.words:
             _log.warning("region %s: %s (%s)", old.name, fault.words, fault.said)
@@ -262,7 +259,7 @@ class RegionWatch:
         )  # fmt: skip
         self._told(self.source)
         self._up.clear()
-        self.region.stale(old.good or since)
+        await self.region.stale(old.good or since)
 
     async def _pause(self, seconds: float) -> None:
         try:
