@@ -2,7 +2,7 @@
 
 The folder is made once by debootstrap (about a minute, 430 MB) and kept; PILOT_TEST_CONDOR names it. Each
 machine of the pool is a condor_master with its own name and its own loopback address. All of a pool ends
-with the processes that the test started: each is the init of its own pid namespace.
+with the process that started it, whatever ends that: see `CondorPool._enter`.
 """
 
 from __future__ import annotations
@@ -171,8 +171,9 @@ class CondorPool:
     def end(self, name: str) -> None:
         """End a machine at once, as a power cut does."""
         master = self.masters.pop(name)
-        master.kill()
-        master.wait()
+        assert master.stdin is not None
+        master.stdin.close()
+        master.wait(DEADLINE)
 
     def close(self) -> None:
         """End all of it."""
@@ -262,19 +263,26 @@ class CondorPool:
         text += f"NETWORK_HOSTNAME = {name}.{DOMAIN}\n{config}"
         (place / "condor.conf").write_text(text)
         self.masters[name] = subprocess.Popen(
-            self._enter(name, "condor_master", "-f"),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            self._enter(name, "condor_master", "-f", stays=True),
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def _enter(self, name: str, *command: str) -> Sequence[str]:
-        """A command in namespaces of its own, all of which ends with it."""
+    def _enter(self, name: str, *command: str, stays: bool = False) -> Sequence[str]:
+        """A command in namespaces of its own.
+
+        One that `stays` ends, with all that it started, when its standard input does: when whoever holds the
+        other end closes it, or is no more. The kernel ends all of a pid namespace with its first process;
+        that is the shell, which stays root: a process that becomes somebody else outlives its parent.
+        """
+        run = (
+            'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C CONDOR_CONFIG=/srv/$name/condor.conf'
+            ' chroot --userspec=65534:65534 "$root" "$@"'
+        )  # fmt: skip
         inside = (
             'mount --bind "$1" "$1" && mount --bind "$2" "$1/srv" && mount -t proc proc "$1/proc"'
             ' && mount --rbind /dev "$1/dev" && mount --bind "$2/$3/tmp" "$1/tmp" && hostname "$3" || exit 1;'
-            ' root=$1 name=$3; shift 3;'
-            ' exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C CONDOR_CONFIG=/srv/$name/condor.conf'
-            ' chroot --userspec=65534:65534 "$root" "$@"'
-        )  # fmt: skip
+            ' root=$1 name=$3; shift 3; '
+        ) + (f"{run} </dev/null & read -r _" if stays else f"{run}")  # fmt: skip
         return [
             "unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--propagation", "private",
             "sh", "-c", inside, "sh", str(self.root), str(self.folder), name, *command,
