@@ -175,3 +175,18 @@ async def test_an_instance_that_loses_its_tag_is_gone(rig: NewRig) -> None:
     instance_id = await r.one()
     await r.call("ec2", "delete_tags", Resources=[instance_id], Tags=[{"Key": "pilot:cluster"}])
     await until(lambda: f"ec2:{instance_id}" in r.sink.gone_ids, 10, "gone")
+
+
+async def test_many_come_by_pages(rig: NewRig) -> None:
+    r = await rig(bounds=msgspec.structs.replace(QUICK, page_size=25))
+    ids = await r.run(count=110)
+    await until(lambda: len(r.sink.nodes_now) == 110, 30, "all of them")
+    assert {node.domain for node in r.sink.nodes_now.values()} == set(ids)
+    r.aws.asked.clear()
+
+    def asked() -> int:
+        return sum(action == "DescribeInstances" for _, action in r.aws.asked)
+
+    await until(lambda: asked() >= 5, 20, "five pages")
+    assert len(r.sink.nodes_now) == 110
+    assert not r.sink.gone_ids
