@@ -98,15 +98,16 @@ async def test_a_killed_libvirtd_is_told_and_the_other_host_goes_on(site: Site, 
     assert lost.fault.hint
     (fine,) = await act(ada, "on", "compute-0-2")
     assert fine.result == "done"
+    end = len(console.seen)
     site.hosts[0].start()
 
     async def back() -> bool:
         return (await nodes_of(ada))["compute-0-0"].stale_since is None
 
-    await until(back, 20, "the host is back")
-    end = len(console.seen)
+    await until(back, 30, "the host is back")
+    end = await console.expect(b"console held again", after=end)  # a moment later; before, nothing is typed
     console.stream.type(b"root\r")
-    await console.expect(b"Password: ", after=end, deadline=20)
+    await console.expect(b"Password: ", after=end, deadline=30)
     await console.close()
     await watch.close()
 
