@@ -52,7 +52,7 @@ class Glance:
         return await until(found, 10, f"{text!r} in {self.notices}")
 
     async def end(self) -> Notice:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await self.task
         assert isinstance(self.frames[-1], Notice)
         assert self.frames[-1].final

@@ -198,7 +198,7 @@ async def test_stuck_calls_are_left_behind_until_the_bound_is_reached() -> None:
     with pytest.raises(BusyError, match="do not come back"):
         await here.call("one more", lambda raw: raw.getType(), 5)
     free.set()
-    await until(lambda: here.stuck == 0, 5, "the calls came back")
+    await until(lambda: here.stuck == 0, 20, "the calls came back")
     assert await here.call("again", lambda raw: raw.getType(), 5) == "TEST"
     here.close("over")
 
@@ -259,7 +259,7 @@ async def test_what_is_dropped_is_told_at_once_and_lanes_begin_anew() -> None:
     assert here.stuck == 1
     assert await here.call("again", lambda raw: raw.getType(), 5) == "TEST"
     free.set()
-    await until(lambda: here.stuck == 0, 5, "the dropped call came back, and its connection is closed")
+    await until(lambda: here.stuck == 0, 20, "the dropped call came back, and its connection is closed")
     here.drop("nothing runs: nobody is told")
     assert await here.call("again", lambda raw: raw.getType(), 5) == "TEST"
     here.close("over")
@@ -277,7 +277,7 @@ async def test_calls_that_a_lost_host_never_answers_do_not_use_up_the_lanes() ->
         assert here.stuck == number + 1
     assert await here.call("the host is back", lambda raw: raw.getType(), 5) == "TEST"
     free.set()
-    await until(lambda: here.stuck == 0, 5, "all came back")
+    await until(lambda: here.stuck == 0, 20, "all came back")
     here.close("over")
 
 

@@ -108,7 +108,7 @@ async def test_a_stopped_qemu_is_not_known_and_delays_no_other(
     await until(lambda: told(r, "hung").cpu == NOT_KNOWN, 10, "not known")
     # The other one is looked at on and on: what it uses is told as it changes.
     await r.act("fine", "power.off")
-    await until(lambda: told(r, "fine") == Used(), 5, "off")
+    await until(lambda: told(r, "fine") == Used(), 20, "off")
     await r.act("fine", "power.on")
     await until(lambda: told(r, "fine").cpu != NOT_KNOWN, 10, "known while its neighbour hangs")
     assert told(r, "hung").cpu == NOT_KNOWN
@@ -132,7 +132,7 @@ async def test_a_hung_qemu_that_is_being_ended_from_outside_delays_no_other(
     destroying = asyncio.create_task(asyncio.to_thread(ending.destroy))
     await until(lambda: told(r, "a-ending") == Used(), 10, "nothing is said of it")
     await r.act("z-fine", "power.pause")
-    await until(lambda: told(r, "z-fine").cpu == 0, 5, "told while the other one's lock is held")
+    await until(lambda: told(r, "z-fine").cpu == 0, 20, "told while the other one's lock is held")
     assert not destroying.done()
     await destroying
     await r.sink.node_is("a-ending", "off")

@@ -161,9 +161,8 @@ async def test_a_provider_stops_in_time_beside_a_stopped_libvirtd(test_host: Hos
     try:
         act = asyncio.create_task(r.act("test", "power.off"))
         await asyncio.sleep(0)
-        began = time.monotonic()
-        await r.provider.stop()
-        assert time.monotonic() - began < 5
+        async with asyncio.timeout(20):
+            await r.provider.stop()
         await asyncio.gather(act, return_exceptions=True)
     finally:
         os.kill(host.pid, signal.SIGCONT)
