@@ -80,13 +80,13 @@ class Recorder:
     def node(self, domain: str) -> Node | None:
         return next((node for node in self.now.values() if node.domain == domain), None)
 
-    async def host_is(self, name: str, state: str, deadline: float = 10.0) -> Host:
+    async def host_is(self, name: str, state: str, deadline: float = 20.0) -> Host:
         await until(
             lambda: name in self.hosts and self.hosts[name].state == state, deadline, f"{name} is {state}"
         )
         return self.hosts[name]
 
-    async def node_is(self, domain: str, state: str, deadline: float = 10.0) -> Node:
+    async def node_is(self, domain: str, state: str, deadline: float = 20.0) -> Node:
         def there() -> Node | None:
             node = self.node(domain)
             return node if node is not None and node.state == state else None
@@ -105,7 +105,7 @@ class Screen:
     def output(self, data: bytes) -> None:
         self.seen += data
 
-    async def shows(self, text: bytes, deadline: float = 10.0) -> None:
+    async def shows(self, text: bytes, deadline: float = 20.0) -> None:
         await until(
             lambda: text in self.seen, deadline, f"{text!r} on the console: {bytes(self.seen[-200:])!r}"
         )
