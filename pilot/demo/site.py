@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import select
 import socket
@@ -24,13 +23,14 @@ from pilot.demo.account import cache_folder
 from pilot.demo.guest import Guest
 from pilot.demo.hypervisor import PrivateHost
 from pilot.demo.plan import HOSTS, PLACES, RUNNING
+from pilot.demo.port import Port
 from pilot.demo.progress import Progress
 from pilot.demo.state import HOST_PREFIX, StateFolder
 from pilot.errors import BackendError, DeadlineError, PilotError
 from pilot.link.link import Link
 from pilot.link.trust import KnownHosts
 from pilot.records import Node
-from pilot.wire import PORT, Snapshot
+from pilot.wire import Snapshot
 
 READY_SECONDS = 30.0
 
@@ -43,7 +43,7 @@ class DemoSite:
 
         Args:
             folder: the demo's state; made if missing.
-            port: where airboss listens on 127.0.0.1; 0 for its own, 8677, or a free one if that is taken.
+            port: where airboss listens on 127.0.0.1; 0 for its own, 8677, or the next one that is free.
         """
         self.state = StateFolder(folder)
         self.folder = folder
@@ -52,6 +52,7 @@ class DemoSite:
         self._progress = progress
         self._airboss: subprocess.Popen[bytes] | None = None
         self._stopping = False
+        self._port = Port(port)
 
     @property
     def config(self) -> Path:
@@ -76,7 +77,8 @@ class DemoSite:
         """
         if cleared := self.state.claim():
             self._progress.say(f"  cleared what an earlier demo left: {', '.join(cleared)}")
-        self.port = self.port or _free_port()
+        self._port = Port(self.port) if self.port else Port.free(people.ADDRESS)
+        self.port = self._port.number
         with ThreadPoolExecutor(max_workers=4) as pool:
             image = pool.submit(self._build_guest)
             hosts = pool.submit(self._start_hosts)
@@ -95,6 +97,7 @@ class DemoSite:
         """End every process of the demo and remove its folder."""
         self._stopping = True
         self.stop_airboss()
+        self._port.release()
         self.state.release()
 
     # --- parts ------------------------------------------------------------------------------------
@@ -268,12 +271,3 @@ class _Readiness:
         if process.poll() is not None:
             raise BackendError(f"airboss ended with {process.returncode}; its last words:{words}")
         raise DeadlineError(f"airboss was not ready within {seconds:g} s; its last words:{words}")
-
-
-def _free_port() -> int:
-    for port in (PORT, 0):
-        with contextlib.suppress(OSError), socket.socket() as candidate:
-            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            candidate.bind((people.ADDRESS, port))
-            return int(candidate.getsockname()[1])
-    raise BackendError(f"there is no free port on {people.ADDRESS}")
