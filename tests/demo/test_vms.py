@@ -49,7 +49,7 @@ async def test_power_button_shuts_it_down(
         await line.expect(b"login: ")
         vm.domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
         await line.expect(b"power button was pressed")
-        await until(lambda: vm.state == libvirt.VIR_DOMAIN_SHUTOFF, 15, "off")
+        await until(lambda: vm.state == libvirt.VIR_DOMAIN_SHUTOFF, 40, "off")
 
 
 async def test_reboot_from_outside_and_from_inside(

@@ -26,7 +26,7 @@ from pilot.widgets.prompt import Prompt
 from tests.support.airboss import Airboss, Person
 from tests.support.waiting import until
 
-LIVE_SECONDS = 20.0
+LIVE_SECONDS = 30.0
 Keys = Pilot[int]
 
 
@@ -138,7 +138,7 @@ class Opened:
         """The line on the screen that has this name."""
         return next((line for line in self.text().splitlines() if name in line.split()), "")
 
-    async def sees(self, wanted: str | Callable[[], object], deadline: float = 10.0) -> None:
+    async def sees(self, wanted: str | Callable[[], object], deadline: float = 30.0) -> None:
         """Await that a text is on the screen, or that something holds."""
         if callable(wanted):
             await until(wanted, deadline, every=0.02)
@@ -148,7 +148,7 @@ class Opened:
 
     async def shows(self, kind: type[Screen[Any]]) -> None:
         """Await a screen of this kind."""
-        await until(lambda: isinstance(self.app.screen, kind), 10.0, f"{kind}, is {self.app.screen}")
+        await until(lambda: isinstance(self.app.screen, kind), 30.0, f"{kind}, is {self.app.screen}")
 
     async def live(self, nodes: int | None = None) -> None:
         """Await that the site is live and its nodes are in the table."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_SECONDS = 10.0
+_SECONDS = 30.0
 
 
 class Terminal:

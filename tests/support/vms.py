@@ -41,8 +41,17 @@ class Share:
         return percent is not None and percent <= 100 and has > 5 and percent > min(50, 0.7 * has)
 
     def _ticks(self) -> int:
-        fields = Path(f"/proc/{self._pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
+        return _ticks(self._pid)
+
+
+def _ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used of processors: what it did, however many others the machine is busy with."""
+    return _ticks(pid) / os.sysconf("SC_CLK_TCK")
 
 
 class Vm:
