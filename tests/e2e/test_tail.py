@@ -33,7 +33,7 @@ class Glance:
         async for data in self.tail:
             self.seen += data
 
-    async def sees(self, text: bytes, deadline: float = 30.0) -> None:
+    async def sees(self, text: bytes, deadline: float = 60.0) -> None:
         await until(lambda: text in self.seen, deadline, f"{text!r} in {self.seen[-2000:]!r}")
 
     async def close(self) -> None:

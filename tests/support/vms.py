@@ -126,7 +126,7 @@ class SerialLine:
         self.seen += data
         self._news.set()
 
-    async def expect(self, text: bytes, deadline: float = 30.0) -> bytes:
+    async def expect(self, text: bytes, deadline: float = 60.0) -> bytes:
         """Await a text behind the one expected before; gives what came up to and with it."""
         start = self._used
 
@@ -149,7 +149,7 @@ class SerialLine:
         """Type."""
         os.write(self._fd, data)
 
-    async def log_in(self, deadline: float = 30.0) -> None:
+    async def log_in(self, deadline: float = 60.0) -> None:
         """Log in as root and await the shell's prompt."""
         await self.expect(b"login: ", deadline)
         self.send(b"root\r")
