@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from textual._context import visible_screen_stack
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Input
 
 from pilot.agent.settings import load_settings
 from pilot.app import PilotApp
@@ -89,14 +92,24 @@ class Opened:
 
     async def go(self, line: str) -> None:
         """Type a `:` line and enter it."""
-        await self.press("colon")
-        await self.write(line)
-        await self.press("enter")
+        await self._enter("colon", line)
 
     async def find(self, text: str) -> None:
         """Type a filter and enter it."""
-        await self.press("slash")
-        await self.write(text)
+        await self._enter("slash", text)
+
+    async def _enter(self, sign: str, text: str) -> None:
+        """Type on a line as fast as the app takes it.
+
+        `press` waits twice after each key until the process is idle, up to a second each time: on a busy
+        machine a few lines take minutes.
+        """
+        await self.press(sign)
+        await until(lambda: isinstance(self.app.focused, Input), 30.0, f"a line behind {sign}")
+        for character in text:
+            self.app.post_message(Key(_character_to_key(character), character))
+        await self.keys._wait_for_screen()
+        await until(lambda: self.app._handling is None, 30.0, f"{text!r} is typed")
         await self.press("enter")
 
     def line(self, which: str) -> str:
