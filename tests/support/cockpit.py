@@ -87,8 +87,19 @@ class Opened:
         await self.keys.press(*keys)
 
     async def write(self, text: str) -> None:
-        """Type a text."""
-        await self.keys.press(*("space" if character == " " else character for character in text))
+        """Type a text: on a line or at a guest as fast as the app takes it, else key by key.
+
+        `press` waits twice after each key until the process is idle, up to a second each time: on a busy
+        machine a few lines take minutes.
+        """
+        focused = self.app.focused
+        if not (isinstance(focused, Input) or getattr(focused, "TAKES_ALL_KEYS", False)):
+            await self.keys.press(*("space" if character == " " else character for character in text))
+            return
+        for character in text:
+            self.app.post_message(Key(_character_to_key(character), character))
+        await self.keys._wait_for_screen()
+        await until(lambda: self.app._handling is None and not self.app._typed, 30.0, f"{text!r} is typed")
 
     async def go(self, line: str) -> None:
         """Type a `:` line and enter it."""
@@ -99,19 +110,8 @@ class Opened:
         await self._enter("slash", text)
 
     async def _enter(self, sign: str, text: str) -> None:
-        """Type on a line, if one opens, as fast as the app takes it.
-
-        `press` waits twice after each key until the process is idle, up to a second each time: on a busy
-        machine a few lines take minutes.
-        """
         await self.press(sign)
-        if isinstance(self.app.focused, Input):
-            for character in text:
-                self.app.post_message(Key(_character_to_key(character), character))
-            await self.keys._wait_for_screen()
-            await until(lambda: self.app._handling is None, 30.0, f"{text!r} is typed")
-        else:
-            await self.write(text)
+        await self.write(text)
         await self.press("enter")
 
     def line(self, which: str) -> str:
