@@ -39,6 +39,7 @@ from pilot.verbs import BY_ID
 from pilot.widgets.confirm import ConfirmScreen
 from pilot.widgets.graphics import TerminalGraphics
 from pilot.widgets.ordered_keys import OrderedKeys
+from pilot.widgets.orderly_end import OrderlyEnd
 from pilot.widgets.terminal_answers import TerminalAnswered
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ MOST_CONSOLES = 16
 """Consoles that are opened with one key: each has a tab, a channel and a terminal of its own."""
 
 
-class PilotApp(OrderedKeys[int], inherit_bindings=False):
+class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
     """Rocks Pilot in a terminal."""
 
     TITLE = "Rocks Pilot"
@@ -114,6 +115,8 @@ class PilotApp(OrderedKeys[int], inherit_bindings=False):
 
     def _look(self) -> None:
         """Explain once what stopped the connection."""
+        if not self.is_running:
+            return
         live = self.cockpit.desk.live
         if live.state != "refused":
             self._explained = None

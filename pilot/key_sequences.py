@@ -1,4 +1,4 @@
-"""Keys with a name, from app.toml: what is typed at a console with two keys instead of many."""
+"""Keys with a name, from app.toml: typed at a console, or pressed on a VM's keyboard, with two keys."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ MOST_BYTES = 4096
 MOST_PIECES = 64
 LONGEST_WAIT = 60.0
 _NAME = 40
+_TOGETHER = 8
+"""Keys that airboss presses at once, at most."""
 
 _ESCAPE = re.compile(r"\\x([0-9a-fA-F]{2})|\\(.)|\^(.)|(\\|\^)", re.DOTALL)
 _KNOWN = r"\r \n \t \e \b \xNN ^C, and \\ \^ for themselves,"
@@ -23,9 +25,11 @@ class KeySequence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
 
     name: str
     """What it is called in the menu."""
-    keys: str | list[str]
+    keys: str | list[str] = ""
     r"""As it stands, but `\r` is Enter, `\e` Escape, `^C` Ctrl+C, `\xNN` any byte, `\\` `\`;
     a list is typed piece by piece."""
+    press: str = ""
+    """Instead of `keys`: pressed together on the VM's own keyboard, as `send.keys` takes them."""
     wait: float = 0.5
     """Seconds between two pieces."""
     confirm: bool = False
@@ -36,12 +40,22 @@ class KeySequence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
             raise config.KeyProblem("name", f"from 1 to {_NAME} printable characters")
         if not 0 <= self.wait <= LONGEST_WAIT:
             raise config.KeyProblem("wait", f"from 0 to {LONGEST_WAIT:.0f} seconds")
+        if self.press:
+            self._check_press()
+            return
         try:
             pieces = self.pieces()
         except ValueError as error:
             raise config.KeyProblem("keys", str(error)) from None
         if not 0 < len(pieces) <= MOST_PIECES or not 0 < sum(map(len, pieces)) <= MOST_BYTES:
             raise config.KeyProblem("keys", f"from 1 to {MOST_BYTES} bytes, in {MOST_PIECES} pieces at most")
+
+    def _check_press(self) -> None:
+        if self.keys:
+            raise config.KeyProblem("press", "either keys or press")
+        names = self.press.split("+")
+        if len(names) > _TOGETHER or not all(name.isalnum() for name in names):
+            raise config.KeyProblem("press", f"from 1 to {_TOGETHER} names of keys with a plus in between")
 
     def pieces(self) -> list[bytes]:
         """What is typed, piece by piece."""

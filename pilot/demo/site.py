@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import select
 import socket
@@ -24,6 +23,7 @@ from pilot.demo.account import cache_folder
 from pilot.demo.guest import Guest
 from pilot.demo.hypervisor import PrivateHost
 from pilot.demo.plan import HOSTS, PLACES, RUNNING
+from pilot.demo.port import Port
 from pilot.demo.progress import Progress
 from pilot.demo.slots import AdsFile
 from pilot.demo.state import HOST_PREFIX, StateFolder
@@ -31,7 +31,7 @@ from pilot.errors import BackendError, DeadlineError, PilotError
 from pilot.link.link import Link
 from pilot.link.trust import KnownHosts
 from pilot.records import Node
-from pilot.wire import PORT, Snapshot
+from pilot.wire import Snapshot
 
 READY_SECONDS = 30.0
 
@@ -44,7 +44,7 @@ class DemoSite:
 
         Args:
             folder: the demo's state; made if missing.
-            port: where airboss listens on 127.0.0.1; 0 for its own, 8677, or a free one if that is taken.
+            port: where airboss listens on 127.0.0.1; 0 for its own, 8677, or the next one that is free.
         """
         self.state = StateFolder(folder)
         self.folder = folder
@@ -54,6 +54,7 @@ class DemoSite:
         self._progress = progress
         self._airboss: subprocess.Popen[bytes] | None = None
         self._stopping = False
+        self._port = Port(port)
 
     @property
     def config(self) -> Path:
@@ -78,7 +79,8 @@ class DemoSite:
         """
         if cleared := self.state.claim():
             self._progress.say(f"  cleared what an earlier demo left: {', '.join(cleared)}")
-        self.port = self.port or _free_port()
+        self._port = Port(self.port) if self.port else Port.free(people.ADDRESS)
+        self.port = self._port.number
         with ThreadPoolExecutor(max_workers=4) as pool:
             image = pool.submit(self._build_guest)
             hosts = pool.submit(self._start_hosts)
@@ -98,6 +100,7 @@ class DemoSite:
         self._stopping = True
         self.ads.stop()
         self.stop_airboss()
+        self._port.release()
         self.state.release()
 
     # --- parts ------------------------------------------------------------------------------------
@@ -274,12 +277,3 @@ class _Readiness:
         if process.poll() is not None:
             raise BackendError(f"airboss ended with {process.returncode}; its last words:{words}")
         raise DeadlineError(f"airboss was not ready within {seconds:g} s; its last words:{words}")
-
-
-def _free_port() -> int:
-    for port in (PORT, 0):
-        with contextlib.suppress(OSError), socket.socket() as candidate:
-            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            candidate.bind((people.ADDRESS, port))
-            return int(candidate.getsockname()[1])
-    raise BackendError(f"there is no free port on {people.ADDRESS}")

@@ -82,6 +82,14 @@ class Broadcast:
         member.chosen = chosen
         self.changed.tell()
 
+    def join_own(self) -> None:
+        """Type beside oneself: a console that one has open elsewhere, in a tab say, is typed at too."""
+        for member in self.members:
+            session = member.session
+            # In another mode it was asked for what it has.
+            if session.state == "live" and not session.writing and session.mode == "write" and _own(session):
+                session.join()
+
     def _send(self, encode: Callable[[ConsoleSession], bytes | None]) -> bool:
         there = self.typed_at
         sent = [(member, data) for member in there if (data := encode(member.session))]
@@ -120,6 +128,15 @@ class Broadcast:
     def usual(self) -> Answer | None:
         """What most answered."""
         return usual(self.answers())
+
+
+def _own(session: ConsoleSession) -> bool:
+    """Whether all who type there are the one who would."""
+    people = session.people
+    if people is None or people.me is None or not people.me.may_write:
+        return False
+    typing = [person.principal for person in people.others if person.writing]
+    return bool(typing) and set(typing) == {people.me.principal}
 
 
 def engine() -> BitttyEngine:

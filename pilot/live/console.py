@@ -63,7 +63,7 @@ class ConsoleSession(Sharing):
             log: reads what the console printed before, as far as airboss keeps it.
             older_lines: how many lines of that are asked for.
         """
-        super().__init__(mode)
+        super().__init__(mode, clock)
         self.node = node
         self.name = name
         self.engine = engine
@@ -103,13 +103,6 @@ class ConsoleSession(Sharing):
         return self.older.loading
 
     # --- what the user does ----------------------------------------------------------------------
-
-    def type(self, keys: bytes) -> bool:
-        """Send keys; False if nobody takes them: it is not live, or somebody else has the keyboard."""
-        if self._stream is None or not self.writing or not keys:
-            return False
-        self._stream.type(keys)
-        return True
 
     def paste(self, text: str) -> bool:
         """Begin to type a text, at a pace that a serial line takes; False if nobody takes it."""
@@ -221,6 +214,8 @@ class ConsoleSession(Sharing):
         self.error = error
         self._enter("ended", error.message)
         self.tell(f"{error.message} {error.hint}".strip())
+        if said := self._type_ahead():
+            self.tell(said)
 
     def _begin(self, stream: ConsoleStream) -> None:
         known = self.attached is not None
@@ -236,6 +231,8 @@ class ConsoleSession(Sharing):
         if known and self.why != _ELSEWHERE:
             self.tell("connected again")
         self._enter("live", "")
+        if said := self._type_ahead():
+            self.tell(said)
         if not self._feeding.replaying:
             self.older.go_on()
 

@@ -45,12 +45,13 @@ def state_cell(node: Node, now: float) -> Cell:
 
 
 def console_cell(node: Node) -> Cell:
-    """Who types there, and how many watch."""
+    """Who types there, how many watch, and whether it is recorded."""
     if not node.serial:
         return Cell("none", "dim")
     watching = f"{node.watchers} watching" if node.watchers else ""
     who = ", ".join(part for part in (node.writer, watching) if part)
-    return Cell(who) if who else Cell("free", "dim")
+    sign = "◉ " if node.recorded else ""
+    return Cell(f"{sign}{who}") if who else Cell(f"{sign}free", "dim")
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -109,4 +110,6 @@ def change_text(before: Node | None, after: Node | None, now: float, colour: boo
         words.append(f"was called {plain(before.name)}")
     if (before.writer, before.watchers) != (after.writer, after.watchers):
         words.append(f"console {plain(console_cell(after).text)}")
+    if before.recorded != after.recorded:
+        words.append("recorded" if after.recorded else "recorded no more")
     return ", ".join(words)

@@ -30,7 +30,7 @@ class Consoles(OpenedTabs[ConsoleScreen]):
 
     def open(self, desk: Desk, node: Node, how: Mode) -> None:
         """Show a node's console: its tab, which is made if there is none."""
-        if self.shown(desk, node):
+        if not self._app.is_running or self.shown(desk, node):
             return
         screen = ConsoleScreen(self._cockpit, desk, self.new_mode(), node, how, self.turns)
         # Textual takes a new screen for one that an older theme has styled, and reads all style sheets anew,

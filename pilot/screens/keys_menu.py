@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 from textual.app import App
 from textual.binding import Binding
 
+from pilot.danger import Question
 from pilot.key_sequences import KeySequence
 from pilot.records import Node
 from pilot.screens import sysrq
 from pilot.screens.verb_menu import Item, KeyMenu, menu_verbs, whom
 from pilot.verbs import BY_ID, Value, Verb
+from pilot.widgets.confirm import ConfirmScreen
 
 PREFIX = "k"
 SYSRQ = "send.sysrq"
+PRESS = "send.keys"
 
 
 class Sent(NamedTuple):
@@ -23,6 +26,8 @@ class Sent(NamedTuple):
 
     verb: Verb
     args: Mapping[str, Value]
+    confirm: str = ""
+    """The user's own name for it, if it is to be asked about because the user wants that."""
 
 
 Chosen = Sent | KeySequence
@@ -36,25 +41,35 @@ class KeysMenu(KeyMenu[Chosen]):
         nodes: Sequence[Node],
         why_not: Callable[[Verb], str],
         sequences: Sequence[KeySequence] = (),
-        not_typed: str = "",
+        not_typed: str | None = None,
     ) -> None:
         """For these nodes.
 
         Args:
             nodes: who gets it.
             why_not: why a verb would be refused; empty if it would not.
-            sequences: the user's own, where there is a console to type them at.
-            not_typed: why they cannot be typed now; empty if they can.
+            sequences: the user's own.
+            not_typed: why they cannot be typed now; empty if they can, None where there is no console:
+                then only those are offered that are pressed.
         """
         verbs = menu_verbs(PREFIX).items()
         items: list[Item[Chosen]] = [
             Item(key, verb.label, verb.help, Sent(verb, {}), why_not(verb)) for key, verb in verbs
         ]
         items += [
-            Item(str((at + 1) % 10), own.name, f"types {own.written}", own, not_typed)
+            Item(str((at + 1) % 10), own.name, f"types {own.written}", own, not_typed or "")
+            if not own.press
+            else Item(
+                str((at + 1) % 10), own.name, f"presses {own.press}", _pressed(own), why_not(BY_ID[PRESS])
+            )
             for at, own in enumerate(sequences)
+            if own.press or not_typed is not None
         ]
         super().__init__(f"Send to {whom(nodes)}", items)
+
+
+def _pressed(own: KeySequence) -> Sent:
+    return Sent(BY_ID[PRESS], {"keys": own.press}, own.name if own.confirm else "")
 
 
 class SysrqMenu(KeyMenu[Chosen]):
@@ -98,6 +113,10 @@ def open_menu(app: App[Any], menu: KeysMenu, nodes: Sequence[Node], chosen: Call
     def answered(choice: Chosen | None) -> None:
         if isinstance(choice, Sent) and choice.verb.id == SYSRQ and not choice.args:
             app.push_screen(SysrqMenu(nodes), answered)
+        elif isinstance(choice, Sent) and choice.confirm:
+            words = f"It presses {choice.args['keys']} on the keyboard"
+            question = Question("confirm", f"Press {choice.confirm} at {whom(nodes)}?", "Press", words, ())
+            app.push_screen(ConfirmScreen(question), lambda yes: chosen(choice) if yes else None)
         elif choice is not None:
             chosen(choice)
 

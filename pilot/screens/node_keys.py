@@ -89,7 +89,7 @@ class NodeKeys(FilteredScreen):
         )
 
     def action_send(self) -> None:
-        """The menu of what can be sent: a break, SysRq, an NMI, Ctrl+Alt+Del."""
+        """The menu of what can be sent: a break, SysRq, an NMI, Ctrl+Alt+Del, the user's own keys."""
         nodes = self.targets()
         if not nodes:
             self.cockpit.flash("Send keys: there is no node for it here.", "bad")
@@ -101,7 +101,8 @@ class NodeKeys(FilteredScreen):
             if isinstance(choice, Sent):
                 self.post_message(acting.VerbChosen(choice.verb, nodes, hidden, choice.args))
 
-        menu = KeysMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters, nodes))
+        own = self.cockpit.settings.sequence
+        menu = KeysMenu(nodes, lambda verb: desk.activities.why_not(verb, clusters, nodes), own)
         open_menu(self.app, menu, nodes, chosen)
 
     def use_filter(self, words: Sequence[str]) -> None:

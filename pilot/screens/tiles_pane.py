@@ -129,6 +129,7 @@ class TilesPane(Vertical):
             self.broadcast.compare()
 
     def _changed(self) -> None:
+        self.broadcast.join_own()
         if self.is_mounted:
             self._printed = True
             self.tiles.refresh()

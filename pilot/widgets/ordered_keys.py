@@ -21,7 +21,9 @@ from pilot.widgets.faithful_keys import ordinary
 Result = TypeVar("Result")
 
 LONGEST_SECONDS = 0.25
-"""How long a key may take to be handled before the next one goes ahead of its effect."""
+"""How long what a key has led to may take before the next one goes ahead of it."""
+MAKING_SECONDS = 5.0
+"""The same while the key itself is not handled yet, or the screen that it opens is still being made."""
 MOST_WAITING = 4096
 """Keys that wait; what comes beyond is not held back."""
 
@@ -35,6 +37,9 @@ class OrderedKeys(App[Result], inherit_bindings=False):
         super().__init__()
         self._typed: deque[Typed] = deque()
         self._handling: Typed | None = None
+        self._given = 0.0
+        self._at: DOMNode | None = None
+        """Whose queue the key is in; None once it has been handled by all that it goes to."""
         self._patience: asyncio.TimerHandle | None = None
 
     async def on_event(self, event: events.Event) -> None:
@@ -52,13 +57,14 @@ class OrderedKeys(App[Result], inherit_bindings=False):
             self._typed.extendleft(reversed(rest))
         self._handling = event
         target = self.focused or self.screen
-        self._patience = asyncio.get_running_loop().call_later(LONGEST_SECONDS, self._done, event)
+        self._given, self._at = asyncio.get_running_loop().time(), self
+        self._wait(event)
         await super().on_event(event)
         self._follow(target if event.is_forwarded else self, event)
 
     def _follow(self, pump: DOMNode, event: Typed) -> None:
         """Go the way of the event, queue by queue and behind it, up to the app."""
-        parent = pump.parent
+        self._at, parent = pump, pump.parent
         if parent is None:
             self.call_later(self._settle, event)
         else:
@@ -68,10 +74,33 @@ class OrderedKeys(App[Result], inherit_bindings=False):
         """Wait for what it has led to: messages to other widgets, another focus, another screen."""
         if not self.is_running:
             return
+        if event is self._handling:
+            self._at = None
         pumps = (self, *self.screen.walk_children(with_self=True))
-        if event is self._handling and any(pump.message_queue_size for pump in pumps):
+        busy = self._is_making() or any(pump.message_queue_size for pump in pumps)
+        if event is self._handling and busy:
             # Not by a message: an app that always finds one in its queue leaves nobody else a turn.
             asyncio.get_running_loop().call_soon(self._settle, event)
+        else:
+            self._done(event)
+
+    def _is_making(self) -> bool:
+        """Whether the screen that is shown is not whole yet: what is to have the keys may not be there."""
+        return not self.screen._mounted_event.is_set()  # noqa: SLF001
+
+    def _wait(self, event: Typed) -> None:
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(LONGEST_SECONDS, self._impatient, event)
+
+    def _impatient(self, event: Typed) -> None:
+        """The key takes long: the next one goes ahead, unless that would be the wrong one's."""
+        if event is not self._handling or not self.is_running:
+            return
+        # A widget that is taken away never handles the key that it has.
+        on_its_way = self._at is not None and self._at.is_attached and self._at.is_running
+        late = asyncio.get_running_loop().time() - self._given >= MAKING_SECONDS
+        if (on_its_way or self._is_making()) and not late:
+            self._wait(event)
         else:
             self._done(event)
 

@@ -25,6 +25,6 @@ async def test_a_part_that_fails_ends_airboss_with_a_failure_and_a_stop_does_not
         daemon._background(stack, part(), "registry", ending)
         if not fails:
             daemon._end(ending, 0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await ending == code
     assert ("registry ended" in caplog.text) == fails

@@ -23,7 +23,7 @@ def node(number: int, cluster: str = "vc1", state: NodeState = "off") -> Node:
 
 
 async def told(watcher: Watcher) -> set[str]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not watcher.dirty:
             await watcher.changed()
     return watcher.take()

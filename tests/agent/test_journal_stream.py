@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -111,7 +110,7 @@ async def test_the_past_comes_in_pages_and_ends_there_if_that_is_all(
     for _ in range(4):
         await scene.did()
     out, task = scene.read(Entitled(OWNER), follow=False)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await task
     assert [([r.id for r in page.records], page.more) for page in out.pages] == [
         ([1, 2, 3], True),
@@ -120,23 +119,24 @@ async def test_the_past_comes_in_pages_and_ends_there_if_that_is_all(
     ]
     assert all(page.head is None for page in out.pages)
     out, task = scene.read(Entitled(OWNER), follow=False, last=0, sealed=True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await task
     (page,) = out.pages
     assert page.head is not None
     assert (page.head.id, page.records, page.more) == (8, (), False)
 
 
-async def test_what_is_written_comes_at_once_and_together(scene: Scene) -> None:
+async def test_what_is_written_comes_at_once_and_together(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_stream, "PULSE_SECONDS", 3600.0)  # nothing comes because of that
     out, _ = scene.read(Entitled(OWNER))
-    await until(lambda: out.pages, 5)
-    begin = time.monotonic()
+    await until(lambda: out.pages, 20)
     await scene.did()
-    await until(lambda: out.ids == [1, 2], 2)
-    assert time.monotonic() - begin < 1
+    await until(lambda: out.ids == [1, 2], 20)
     pages = len(out.pages)
     await asyncio.gather(*(scene.did() for _ in range(200)))
-    await until(lambda: len(out.ids) == 402, 5)
+    await until(lambda: len(out.ids) == 402, 20)
     assert out.ids == list(range(1, 403))
     assert len(out.pages) - pages < 40, "what is written at once comes in few pages"
 
@@ -155,12 +155,12 @@ async def test_others_records_are_no_event(scene: Scene, monkeypatch: pytest.Mon
     theirs, _ = scene.read(Entitled(Grant("vc2", "owner")), "vc2")
     everything, _ = scene.read(Entitled(ADMIN), "")
     sealed, _ = scene.read(Entitled(OWNER), sealed=True)
-    await until(lambda: all(one.pages for one in (out, theirs, everything, sealed)), 5)
+    await until(lambda: all(one.pages for one in (out, theirs, everything, sealed)), 20)
     for _ in range(5):
         await scene.did("vc2")
-    await until(lambda: len(theirs.ids) == 10, 5)
-    await until(lambda: len(everything.ids) == 10, 5)
-    await until(lambda: sum(len(page.sealed) for page in sealed.pages) == 10, 5)
+    await until(lambda: len(theirs.ids) == 10, 20)
+    await until(lambda: len(everything.ids) == 10, 20)
+    await until(lambda: sum(len(page.sealed) for page in sealed.pages) == 10, 20)
     assert len(out.pages) == 1
     assert not sealed.ids
 
@@ -170,24 +170,24 @@ async def test_a_pulse_says_that_airboss_is_there_and_finds_what_others_wrote(
 ) -> None:
     monkeypatch.setattr(journal_stream, "PULSE_SECONDS", 0.1)
     out, _ = scene.read(Entitled(ADMIN), "")
-    await until(lambda: len(out.pages) >= 4, 5)
+    await until(lambda: len(out.pages) >= 4, 20)
     assert not out.ids
     with scene.database.write() as connection:  # as `pilot-agent` does
         chain.append(
             connection, [shared.entry(1.0, "event", principal="root", auth="admin", verb="cluster.add")]
         )
-    await until(lambda: out.ids == [1], 5)
+    await until(lambda: out.ids == [1], 20)
 
 
 @pytest.mark.parametrize("last", [0, 500])
 async def test_rights_that_end_end_the_stream(scene: Scene, last: int) -> None:
     caller = Entitled(OWNER, Grant("vc2", "owner"))
     out, task = scene.read(caller, last=last)
-    await until(lambda: out.pages, 5)
+    await until(lambda: out.pages, 20)
     caller.all = (Grant("vc2", "owner"), Grant("vc1", "operator"))
     scene.streams.recheck()
     with pytest.raises(RefusedError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await task
     out, task = scene.read(caller)
     with pytest.raises(RefusedError):
@@ -199,15 +199,15 @@ async def test_an_admin_who_is_one_no_more_sees_what_an_owner_sees(scene: Scene)
     caller = Entitled(ADMIN, OWNER)
     out, _ = scene.read(caller)
     everything, task = scene.read(caller, "")
-    await until(lambda: out.pages and everything.pages, 5)
+    await until(lambda: out.pages and everything.pages, 20)
     caller.all = (OWNER,)
     scene.streams.recheck()
     with pytest.raises(RefusedError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await task
     await scene.journal.event(actor="root", auth="admin", verb="key.add", cluster="vc1")
     await scene.did()
-    await until(lambda: out.ids == [2, 3], 5)
+    await until(lambda: out.ids == [2, 3], 20)
 
 
 async def test_rights_that_end_while_the_disk_is_read_count(
@@ -225,31 +225,31 @@ async def test_rights_that_end_while_the_disk_is_read_count(
 
     monkeypatch.setattr(journal_view, "read", slow)
     out, task = scene.read(caller)
-    await until(reading.is_set, 5)
+    await until(reading.is_set, 20)
     caller.all = ()
     go_on.set()
     with pytest.raises(RefusedError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await task
     assert not out.pages
 
 
 async def test_who_does_not_read_is_waited_for_and_misses_nothing(scene: Scene) -> None:
     out, _ = scene.read(Entitled(OWNER))
-    await until(lambda: out.pages, 5)
+    await until(lambda: out.pages, 20)
     out.room.clear()
     await scene.did()
-    await until(lambda: len(out.pages) == 2, 5)
+    await until(lambda: len(out.pages) == 2, 20)
     for _ in range(20):
         await scene.did()
     assert len(out.pages) == 2, "nothing more is read from the disk for it"
     out.room.set()
-    await until(lambda: out.ids == list(range(1, 43)), 5)
+    await until(lambda: out.ids == list(range(1, 43)), 20)
 
 
 async def test_a_reader_who_leaves_is_forgotten(scene: Scene) -> None:
     out, task = scene.read(Entitled(OWNER))
-    await until(lambda: out.pages, 5)
+    await until(lambda: out.pages, 20)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert not scene.streams._readers
@@ -263,13 +263,13 @@ async def test_a_disk_that_hangs_is_said_and_holds_up_nobody(
     go_on = threading.Event()
     monkeypatch.setattr(journal_view, "past", lambda *_a, **_k: go_on.wait(20))
     tasks = [scene.read(Entitled(OWNER))[1] for _ in range(5)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         found = await asyncio.gather(*tasks, return_exceptions=True)
         await scene.did()
     assert all(isinstance(error, DeadlineError) for error in found), found
     assert sum(thread.name == "journal-read" for thread in threading.enumerate()) <= 2
     go_on.set()
-    await until(lambda: not any(t.name == "journal-read" for t in threading.enumerate()), 5)
+    await until(lambda: not any(t.name == "journal-read" for t in threading.enumerate()), 20)
 
 
 async def test_aside_gives_back_and_raises_what_the_function_does() -> None:

@@ -196,10 +196,10 @@ def test_one_cluster_is_found_among_many_without_reading_all(database: Database)
         cluster = "vc1" if number < 200 else "vc2"
         entries += [entry("intent", cluster), shared.outcome(NOW, number, "done")]
     put(database, *entries)
-    begin = time.perf_counter()
+    begin = time.thread_time()
     past = view.past(database, owner(), 0, 50)
     assert list(past.ids) == list(range(151, 201))
-    assert time.perf_counter() - begin < 0.05
+    assert time.thread_time() - begin < 0.05  # reading all would take ten times as long
     with database.read() as connection:
         plans = connection.exec_driver_sql(
             "EXPLAIN QUERY PLAN SELECT o.id FROM journal i JOIN journal o ON o.intent = i.id "

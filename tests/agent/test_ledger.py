@@ -103,13 +103,18 @@ async def test_whatever_happens_while_one_attaches_an_outcome_is_written(
             await place.comes()
     await until(lambda: len(place.records()) == 2)
 
+    attaching = asyncio.Event()
+
     async def never(*_: object) -> None:
+        attaching.set()
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patch:
         patch.setattr(place.hub, "attach", never)
         coming = asyncio.create_task(place.comes())
-        await until(lambda: len(open_intents(place.database)) == 1)
+        # Before, it would withdraw the intent that nobody has acted on yet.
+        async with asyncio.timeout(30):
+            await attaching.wait()
         coming.cancel()
         await asyncio.wait([coming])
     await until(lambda: not open_intents(place.database))

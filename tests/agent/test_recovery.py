@@ -82,7 +82,7 @@ class Site:
         ]
 
     async def looked(self, count: int) -> None:
-        await until(lambda: len(self.looks()) == count, 5, f"{count} looks in the journal")
+        await until(lambda: len(self.looks()) == count, 20, f"{count} looks in the journal")
 
 
 @pytest.fixture

@@ -190,9 +190,9 @@ def test_ten_thousand_nodes_that_stay_as_they_are_cost_nothing() -> None:
     for feed in feeds:
         feed.shown(many, ())
         told(feed)
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(100):
         site.sample()
         for feed in feeds:
             assert told(feed) == {}
-    assert time.perf_counter() - began < 1.0  # 0.01 s; comparing all would take 20 s
+    assert time.thread_time() - began < 1.0  # 0.01 s; comparing all would take 20 s

@@ -110,7 +110,7 @@ class Scene:
         self.usage.take(self.usage.sample + 1)
 
     async def told(self, count: int) -> list[wire.Snapshot | wire.Delta]:
-        return await until(lambda: self.sent.told if len(self.sent.told) >= count else None, 5)
+        return await until(lambda: self.sent.told if len(self.sent.told) >= count else None, 20)
 
 
 @pytest.fixture(autouse=True)
@@ -175,7 +175,7 @@ async def test_the_pulse_beats_while_others_are_busy() -> None:
                 await asyncio.sleep(0.01)
 
     busy = asyncio.create_task(noise())
-    await until(lambda: len(scene.sent.frames) >= 4, 5, "pulses")
+    await until(lambda: len(scene.sent.frames) >= 4, 20, "pulses")
     assert len(scene.sent.told) == 1
     busy.cancel()
     scene.task.cancel()
@@ -215,26 +215,26 @@ async def test_rights_that_change_bring_a_new_snapshot_and_those_that_end_the_en
 async def test_usage_comes_after_the_snapshot_and_then_as_it_changes_of_nodes_in_view() -> None:
     scene = Scene(Grant("vc1", "viewer"), usage=True)
     scene.sample(mine=1, theirs=7)
-    await until(lambda: scene.sent.used, 5, "the past")
+    await until(lambda: scene.sent.used, 20, "the past")
     assert isinstance(scene.sent.all[0], wire.Snapshot)
     assert scene.sent.used == [(6.0, {"mine": b"\x01"})]
     scene.sample(mine=2, theirs=8)
     scene.sample(theirs=9)
-    await until(lambda: len(scene.sent.used) >= 2, 5)
+    await until(lambda: len(scene.sent.used) >= 2, 20)
     assert scene.sent.used[-1] == (16.0, {"mine": b"\x02\x02"})  # the newest, once
     scene.sample()
-    await until(lambda: len(scene.sent.used) >= 3, 5, "told that nothing changed")
+    await until(lambda: len(scene.sent.used) >= 3, 20, "told that nothing changed")
     assert scene.sent.used[-1] == (21.0, {})
     scene.inventory.nodes([node("theirs", "vc1", "h2")])
-    await until(lambda: len(scene.sent.used) >= 4, 5, "one that comes into view brings its past")
+    await until(lambda: len(scene.sent.used) >= 4, 20, "one that comes into view brings its past")
     assert scene.sent.used[-1] == (21.0, {"theirs": b"\x07\x08\x09\x09"})
     scene.inventory.nodes([node("mine", "vc2", "h1")])
     scene.sample(mine=77)
-    await until(lambda: scene.sent.used[-1][0] == 26.0, 5)
+    await until(lambda: scene.sent.used[-1][0] == 26.0, 20)
     assert scene.sent.used[-1] == (26.0, {})
     scene.caller.all = (Grant("vc2", "viewer"),)
     scene.inventory.resync()
-    await until(lambda: "mine" in scene.sent.used[-1][1], 5, "another view begins with its past")
+    await until(lambda: "mine" in scene.sent.used[-1][1], 20, "another view begins with its past")
     assert scene.sent.used[-1] == (26.0, {"mine": b"\x01\x02\x02\x02\x4d"})
     scene.task.cancel()
 
@@ -252,16 +252,16 @@ async def test_a_watcher_that_did_not_ask_is_told_of_no_usage() -> None:
 async def test_a_watcher_that_does_not_read_gets_the_newest_only() -> None:
     scene = Scene(Grant("vc1", "viewer"), usage=True)
     scene.sample(mine=1)
-    await until(lambda: scene.sent.used, 5)
+    await until(lambda: scene.sent.used, 20)
     scene.sent.room.clear()
     scene.sample(mine=2)
-    await until(lambda: len(scene.sent.used) == 2, 5)
+    await until(lambda: len(scene.sent.used) == 2, 20)
     for n in range(90):
         scene.sample(mine=n)
         await asyncio.sleep(0)
     assert len(scene.sent.used) == 2
     scene.sent.room.set()
-    await until(lambda: len(scene.sent.used) == 3, 5)
+    await until(lambda: len(scene.sent.used) == 3, 20)
     assert scene.sent.used[-1][1] == {"mine": bytes(range(30, 90))}
     scene.task.cancel()
 
@@ -269,14 +269,14 @@ async def test_a_watcher_that_does_not_read_gets_the_newest_only() -> None:
 async def test_pings_are_answered_and_a_flood_waits_until_its_answers_are_read() -> None:
     scene = Scene(Grant("vc1", "viewer"))
     scene.sent.inbox.put_nowait(wire.Ping(2**63))
-    await until(lambda: scene.sent.pongs == [2**63], 5, "the pong")
+    await until(lambda: scene.sent.pongs == [2**63], 20, "the pong")
     scene.sent.room.clear()
     for token in range(1000):
         scene.sent.inbox.put_nowait(wire.Ping(token))
-    await until(lambda: len(scene.sent.pongs) == 2, 5)
+    await until(lambda: len(scene.sent.pongs) == 2, 20)
     assert scene.sent.inbox.qsize() == 999
     scene.sent.room.set()
-    await until(lambda: len(scene.sent.pongs) == 1001, 5)
+    await until(lambda: len(scene.sent.pongs) == 1001, 20)
     scene.task.cancel()
 
 

@@ -152,6 +152,8 @@ def test_a_state_is_a_glyph_and_a_word(record: Node, text: str) -> None:
 
 def test_who_is_at_the_console() -> None:
     assert console_cell(node(0)).text == "free"
+    assert console_cell(node(0, recorded=True)).text == "◉ free"
+    assert change_text(node(0), node(0, recorded=True), NOW, False) == "recorded"
     assert console_cell(node(0, serial=False)).text == "none"
     assert console_cell(node(0, writer="ada", watchers=2)).text == "ada, 2 watching"
 

@@ -93,7 +93,7 @@ async def test_subscribers_get_what_changed_since_they_last_looked() -> None:
         state = "on" if version % 2 else "off"
         store.apply(Delta(version, (msgspec.structs.replace(node(0), state=state, since=float(version)),)))
     seen = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async for changed in subscription:
             seen.append(changed)
             if len(seen) == 1:

@@ -47,7 +47,7 @@ def _answer(terminal: Terminal, question: str, key: str) -> None:
         terminal.type(key)
         return False
 
-    until_sync(answered, 20, question, every=0.5)
+    until_sync(answered, 60, question, every=0.5)
 
 
 def test_a_node_from_off_to_off(demo: Demo, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_node_from_off_to_off(demo: Demo, tmp_path: Path) -> None:
         you.await_text("the chain of all .* records is right", 60)
         you.type("Escape")
         you.type("C-q")
-        until_sync(lambda: you.ended, 20)
+        until_sync(lambda: you.ended, 60)
 
 
 def test_airboss_dies_and_comes_back(demo: Demo, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_airboss_dies_and_comes_back(demo: Demo, tmp_path: Path) -> None:
         you.await_text("✕ demo")
         # The demo ends the one that is started again, too.
         airboss = demo.start_airboss()
-        stack.callback(airboss.wait, 30)
+        stack.callback(airboss.wait, 60)
         stack.callback(demo.end)
         you.await_text("● demo", 60)
         you.await_text("you write", 60)
@@ -166,4 +166,4 @@ def test_read_only_offers_nothing_that_changes_something(demo: Demo, tmp_path: P
         you.write(":off compute-0-0\r")
         you.await_text("nothing here is called 'off'|read-only")
         you.type("C-q")
-        until_sync(lambda: you.ended, 20)
+        until_sync(lambda: you.ended, 60)

@@ -34,7 +34,7 @@ def found(child: subprocess.Popen[bytes]) -> Process:
 
 def test_ends_what_obeys(child: subprocess.Popen[bytes]) -> None:
     processes.end([found(child)], grace=5)
-    assert child.wait(timeout=5) == -signal.SIGTERM
+    assert child.wait(timeout=30) == -signal.SIGTERM
 
 
 def test_ends_what_does_not_obey() -> None:
@@ -42,7 +42,7 @@ def test_ends_what_does_not_obey() -> None:
         assert child.stdout is not None
         child.stdout.readline()
         processes.end([found(child)], grace=0.2)
-        assert child.wait(timeout=5) == -signal.SIGKILL
+        assert child.wait(timeout=30) == -signal.SIGKILL
 
 
 def test_spares_another_process_that_has_the_pid_now(child: subprocess.Popen[bytes]) -> None:

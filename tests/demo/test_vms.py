@@ -12,7 +12,8 @@ from pilot.demo.hypervisor import PrivateHost
 from tests.support.vms import SerialLine, Vm
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.e2e
+# Two or three boots or builds in a row, on a machine that is busy with others.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 async def test_guest_boots_to_a_login_from_the_first_byte(
@@ -49,7 +50,7 @@ async def test_power_button_shuts_it_down(
         await line.expect(b"login: ")
         vm.domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
         await line.expect(b"power button was pressed")
-        await until(lambda: vm.state == libvirt.VIR_DOMAIN_SHUTOFF, 15, "off")
+        await until(lambda: vm.state == libvirt.VIR_DOMAIN_SHUTOFF, 40, "off")
 
 
 async def test_reboot_from_outside_and_from_inside(

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pilot.agent.journal_read import Filter
 from pilot.demo.hypervisor import PrivateHost
+from pilot.errors import PilotError
 from tests.support.airboss import Airboss
 from tests.support.vms import Vm
 
@@ -58,7 +60,11 @@ async def make_site(short_folder: Path, hosts: Callable[..., PrivateHost]) -> As
     for airboss in made:
         await airboss.stop()
         # Shown where the test failed.
-        print(airboss.log.read_text(), await airboss.admin("journal", "show"))
+        print(airboss.log.read_text())
+        try:
+            print(*await airboss.journal(Filter()), sep="\n")
+        except PilotError as error:  # a test has taken its disk away
+            print(error)
 
 
 @pytest.fixture

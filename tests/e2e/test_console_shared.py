@@ -15,7 +15,7 @@ from tests.support.cockpit import Opened, knows, opened
 from tests.support.vms import Vm
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.e2e]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 SECONDS = 60.0
 LINES = 14_000
 """More than 64 KiB, with which a console is opened; more than 10,000."""

@@ -68,7 +68,7 @@ async def begun(site: Site, verb: str) -> None:
     async def intended() -> bool:
         return any(record.verb == verb for record in await site.airboss.journal(Filter(open=True)))
 
-    await until(intended, 10, f"{verb} is in the journal")
+    await until(intended, 40, f"{verb} is in the journal")
 
 
 async def settled(site: Site) -> None:
@@ -77,7 +77,7 @@ async def settled(site: Site) -> None:
     async def none_open() -> bool:
         return await site.airboss.journal(Filter(open=True)) == []
 
-    await until(none_open, 10, "its outcome is in the journal")
+    await until(none_open, 40, "its outcome is in the journal")
 
 
 async def looked(site: Site) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ async def looked(site: Site) -> list[dict[str, Any]]:
     async def found() -> list[Record]:
         return await site.airboss.journal(Filter(verb="airboss.recover"))
 
-    await until(found, 20, "recovery has looked")
+    await until(found, 40, "recovery has looked")
     return await journal(site, "--verb", "airboss.recover")
 
 
@@ -135,7 +135,7 @@ async def test_an_interrupted_start_is_remembered_while_its_host_is_away(site: S
     async def waits() -> bool:  # in a thread: libvirt answers only when QEMU does
         return bool(await asyncio.to_thread(site.vms[0].domain.state) == up)
 
-    await until(waits, 20, "it came up, with nobody there")
+    await until(waits, 40, "it came up, with nobody there")
     site.hosts[0].kill()
     await site.airboss.start()
     assert await site.airboss.stop() == 0
@@ -217,12 +217,12 @@ async def test_airboss_outlives_libvirtds_that_stop_and_go_on(site: Site) -> Non
             until_then = time.monotonic() + 6
             try:
                 asked = asyncio.create_task(act(link, "reset", "compute-0-0"))
-                await until(stale, 15, "the stopped libvirtd is noticed")
-                await asyncio.wait_for(asyncio.gather(asked, return_exceptions=True), 30)
-                await asyncio.wait_for(_moment(until_then), 10)
+                await until(stale, 40, "the stopped libvirtd is noticed")
+                await asyncio.wait_for(asyncio.gather(asked, return_exceptions=True), 60)
+                await asyncio.wait_for(_moment(until_then), 30)
             finally:
                 os.kill(pid, signal.SIGCONT)
-            await until(fresh, 20, "the host is back")
+            await until(fresh, 40, "the host is back")
             assert site.airboss.process.returncode is None
             (paused,) = await act(link, "pause", "compute-0-0")
             assert paused.result == "done", paused

@@ -43,7 +43,7 @@ async def authority(site: Site) -> asyncssh.SSHKey:
     )
     good = asyncssh.generate_private_key("ssh-ed25519")
     certificate = key.generate_user_certificate(good, "good", principals=["carol"])
-    await until(lambda: gets_in(site, (good, certificate)), 3, "the authority is known")
+    await until(lambda: gets_in(site, (good, certificate)), 30, "the authority is known")
     return key
 
 
@@ -66,7 +66,7 @@ async def ssh(site: Site, who: Identity, *algorithms: str) -> AsyncIterator[asyn
 async def gets_in(site: Site, who: Identity, *algorithms: str) -> bool:
     try:
         async with ssh(site, who, *algorithms) as connection:
-            ran = await connection.run("whoami", timeout=5)
+            ran = await connection.run("whoami", timeout=30)
     except asyncssh.PermissionDenied:
         return False
     assert ran.exit_status == 0, ran
@@ -104,17 +104,17 @@ async def test_a_certified_key_that_is_revoked_is_cut_and_kept_out(
     certificate = authority.generate_user_certificate(key, "id", principals=["carol"])
     async with ssh(site, (key, certificate)) as connection:
         (tmp_path / "revoked").write_bytes(key.export_public_key())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await connection.wait_closed()
     assert not await gets_in(site, (key, certificate))
 
 
 async def test_a_certificate_that_expires_ends_its_connection(site: Site, authority: asyncssh.SSHKey) -> None:
     key = asyncssh.generate_private_key("ssh-ed25519")
-    end = int(time.time()) + 3
+    end = int(time.time()) + 8
     certificate = authority.generate_user_certificate(key, "id", principals=["carol"], valid_before=end)
     async with ssh(site, (key, certificate)) as connection:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await connection.wait_closed()
         assert time.time() >= end
 
@@ -123,7 +123,7 @@ async def test_rsa_logs_in_with_sha2_only(site: Site) -> None:
     key = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
     line = SignerLine(principals=("carol",), key_blob=key.public_data)
     site.airboss.editor.add_signers("vc1", "owner", [line])
-    await until(lambda: gets_in(site, key, "rsa-sha2-256"), 3, "the key is known")
+    await until(lambda: gets_in(site, key, "rsa-sha2-256"), 30, "the key is known")
     assert await gets_in(site, key, "rsa-sha2-512")
     assert not await gets_in(site, key, "ssh-rsa")
 
@@ -132,7 +132,7 @@ async def test_stock_ssh_is_told_nothing_that_its_terminal_would_obey(site: Site
     key = asyncssh.read_private_key(str(site.ada.key))
     async with ssh(site, key) as connection:
         for command in ("list --x=\x1b]0;owned\x07\x1b[31m", "console \x1b[2J --cluster vc1", "\x9b31m"):
-            ran = await connection.run(f"{command} {'long ' * 700}", term_type="xterm", timeout=5)
+            ran = await connection.run(f"{command} {'long ' * 700}", term_type="xterm", timeout=30)
             assert ran.exit_status != 0
             said = str(ran.stdout) + str(ran.stderr)
             assert said
@@ -180,16 +180,16 @@ async def test_a_public_key_alone_is_nobody(site: Site) -> None:
                 frames.put_nowait(frame)
 
         watching = asyncio.create_task(watch())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await frames.get()
         asking = [asyncio.create_task(ask()) for _ in range(12)]
-        await until(lambda: len(waiting) == 12 and all(one.is_set() for one in waiting), 10, "all were asked")
+        await until(lambda: len(waiting) == 12 and all(one.is_set() for one in waiting), 40, "all were asked")
         async with await site.ada.link() as ada:
             assert ada.hello.principal == "ada"
         hold.set()
         await asyncio.gather(*asking)
         # A heartbeat, and nothing before it: nobody's rights have changed.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             seen = await frames.get()
         assert isinstance(seen, wire.Delta), seen
         assert not seen.changed
@@ -226,9 +226,9 @@ async def test_a_request_is_signed_with_the_very_certificate_that_logged_in(
         assert good.count(blob) == 1
         assert len(other.public_data) == len(blob)
         for signature, refused in ((good.replace(blob, other.public_data), True), (good, False)):
-            channel = await open_channel(link._connection, 5)
+            channel = await open_channel(link._connection, 30)
             channel.send(wire.Request(body, signature))
-            reply = await channel.receive(5)
+            reply = await channel.receive(30)
             assert isinstance(reply, wire.Reply)
             assert (reply.fault is not None and reply.fault.code == "signature") == refused
             channel.close()

@@ -56,7 +56,7 @@ async def test_a_day_with_pilot(make_site: MakeSite, nodes: Callable[..., list[V
     async def all_there() -> bool:
         return await listed(site.ada) == ["compute-0-0", "compute-0-1"]
 
-    await until(all_there, 30, "ada's nodes are known")
+    await until(all_there, 60, "ada's nodes are known")
     assert await listed(site.bob) == ["compute-0-7"]
     code, _, err = await pilot(site.bob, "power", "on", "compute-0-0")
     assert code == Exit.REFUSED
@@ -92,7 +92,7 @@ async def test_a_day_with_pilot(make_site: MakeSite, nodes: Callable[..., list[V
     typed.stdin.write(b"echo $((6*7))\n")
     await expect(b"\n42")
     typed.stdin.close()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await typed.stdout.read()
         assert await typed.wait() == 0
 
@@ -104,6 +104,6 @@ async def test_a_day_with_pilot(make_site: MakeSite, nodes: Callable[..., list[V
     assert {o["result"] for o in json.loads(out)["outcomes"]} == {"done"}
     await event(name="compute-0-0", state="off")
     watching.send_signal(2)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await watching.communicate()
     await site.airboss.admin("journal", "verify")

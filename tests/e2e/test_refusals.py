@@ -67,12 +67,12 @@ async def sign(link: Link, data: bytes, namespace: str = wire.REQUEST_NAMESPACE)
 
 async def answer(link: Link, *frames: bytes) -> wire.Reply:
     """What airboss replies to these bytes on a new channel."""
-    channel = await open_channel(link._connection, 5)
+    channel = await open_channel(link._connection, 30)
     assert channel._chan is not None
     for frame in frames:
         channel._chan.write(frame)
     while True:
-        got = await channel.receive(10)
+        got = await channel.receive(30)
         assert got is not None, "the channel was closed without a reply"
         if isinstance(got, wire.Reply):
             return got
@@ -173,13 +173,13 @@ async def test_strangers_get_in_nowhere(site: Site) -> None:
     with pytest.raises(IdentityError):
         await stranger.link()
     await site.airboss.entitle(stranger, "vc1")
-    link = await until(lambda: _try(stranger), 2, "the key is known")
+    link = await until(lambda: _try(stranger), 30, "the key is known")
     await link.close()
 
 
 async def test_a_removed_key_and_an_expired_key_are_refused_at_once(site: Site, ada: Link) -> None:
     await site.airboss.admin("key", "remove", "vc1", site.ada.fingerprint)
-    await until(lambda: ada.closed, 3, "the connection of the removed key is closed")
+    await until(lambda: ada.closed, 30, "the connection of the removed key is closed")
     with pytest.raises(IdentityError):
         await site.ada.link()
     past = await site.airboss.person("paul")
@@ -208,13 +208,13 @@ async def test_frames_that_are_no_frames_are_answered_and_hurt_nobody(site: Site
 async def test_a_half_frame_and_a_silent_client_are_cut_off(make_site: MakeSite) -> None:
     site = await make_site(1, "[limits]\nlogin_grace = 1.0\n")
     async with await site.ada.link() as link:
-        half = await open_channel(link._connection, 5)
+        half = await open_channel(link._connection, 30)
         assert half._chan is not None
         half._chan.write(b"\x00\x00\x01\x00half")
-        assert await half.receive(10) is None
+        assert await half.receive(30) is None
         assert (await link.call("node.list", "vc1")).fault is None
     reader, writer = await asyncio.open_connection("127.0.0.1", site.airboss.port)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await reader.read()
     writer.close()
 
@@ -226,10 +226,10 @@ async def test_500_connections_at_once_keep_nobody_out(site: Site, ada: Link) ->
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", site.airboss.port))
         for _ in range(20):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert (await ada.call("node.list", "vc1")).records
         # Those who come while the silent ones still hold all places, from the same address, get in.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             for person in (site.ada, site.bob):
                 async with await person.link() as link:
                     assert link.hello.principal == person.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 
+import libvirt
 import pytest
 
 from pilot import wire
@@ -269,3 +271,12 @@ async def test_faults_while_a_screen_is_watched(site: Site, ada: Link) -> None:
     assert await screen.ends() == f"{NODE} is off"
     with pytest.raises(BackendError, match="it is off"):
         await ada.screen(NODE, "vc1")
+
+    # Somebody else ends the other node, and nobody asked airboss for it.
+    other = await Look(await ada.screen("compute-0-1", "vc1")).begin()
+    # By a connection of its own: the one that defined the domain went with the libvirtd that was killed.
+    with contextlib.closing(libvirt.open(host.uri)) as by_hand:
+        by_hand.lookupByName(site.vms[1].plan.domain).destroy()
+    assert await other.ends() == "compute-0-1 is off"
+    with pytest.raises(BackendError, match="it is off"):
+        await ada.screen("compute-0-1", "vc1")

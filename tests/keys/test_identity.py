@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -43,7 +44,12 @@ class AgentProcess:
             # The agent asks whether it may sign with a key that was added with -c: here nobody says yes.
             env={"PATH": "/usr/bin:/bin", "SSH_ASKPASS": "/bin/false", "SSH_ASKPASS_REQUIRE": "force"},
         )
-        until_sync(lambda: Path(self.path).exists(), what="ssh-agent listens")
+        until_sync(self._listens, 20, "ssh-agent listens")
+
+    def _listens(self) -> bool:
+        # Its socket is there a moment before it listens.
+        with socket.socket(socket.AF_UNIX) as asking:
+            return asking.connect_ex(self.path) == 0
 
     def add(self, *words: str | Path) -> None:
         """Run ssh-add."""
@@ -320,8 +326,8 @@ async def test_agents_that_are_of_no_use(ring: Ring, agent: AgentProcess, home: 
 
 async def test_an_agent_that_hangs_is_not_waited_for(ring: Ring, agent: AgentProcess) -> None:
     agent.add(ring.path("ed25519"))
-    hasty = Agent(agent.path, list_deadline=0.2, sign_deadline=0.2)
-    assert len(await hasty.keys()) == 1
+    hasty, patient = Agent(agent.path, list_deadline=0.2, sign_deadline=0.2), Agent(agent.path)
+    assert len(await patient.keys()) == 1
     agent.process.send_signal(signal.SIGSTOP)
     with pytest.raises(NoIdentityError, match=r"does not answer within 0\.2 s"):
         await hasty.keys()
@@ -329,7 +335,6 @@ async def test_an_agent_that_hangs_is_not_waited_for(ring: Ring, agent: AgentPro
         await hasty.sign(ring.blob("ed25519"), MESSAGE, "ssh-ed25519")
     agent.process.send_signal(signal.SIGCONT)
     # What it answers late is not taken for the answer to the next question.
-    patient = Agent(agent.path)
     first, second = await asyncio.gather(
         *(patient.sign(ring.blob("ed25519"), data, "ssh-ed25519") for data in (b"one", b"two"))
     )

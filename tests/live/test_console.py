@@ -65,6 +65,53 @@ async def test_shows_what_was_printed_and_types(session: ConsoleSession, guest: 
     assert session.stty_command() == b"stty rows 43 cols 132\r"
 
 
+async def test_what_is_typed_before_it_is_open_arrives_first_and_once(
+    session: ConsoleSession, guest: Guest
+) -> None:
+    assert session.type(b"ro")
+    assert session.type(b"ot\r")
+    assert not session.type(b"x" * 2000), "not without a bound"
+    await live(session)
+    assert session.type(b"next")
+    await until(lambda: guest.typed == b"root\rnext", what="what was typed")
+    guest.says("it is gone", final=True)
+    await until(lambda: session.state == "lost", what="the loss")
+    assert not session.type(b"lost")
+    await live(session)
+    assert session.type(b"!")
+    await until(lambda: guest.typed == b"root\rnext!", what="nothing of what was typed meanwhile")
+
+
+async def test_what_was_typed_for_another_is_not_sent_and_that_is_said(
+    guest: Guest,
+    connect: Connect,  # noqa: F811
+) -> None:
+    now = 0.0
+
+    async def told_after(session: ConsoleSession, seconds: float) -> str:
+        nonlocal now
+        assert session.type(b"secret\r")
+        now += seconds
+        running = asyncio.create_task(session.run())
+        await until(lambda: session.state in ("live", "ended"), what="an answer")
+        await until(lambda: session.notices, what="words")
+        session.close()
+        async with asyncio.timeout(5):
+            await running
+        return session.notices[-1].text
+
+    def made() -> ConsoleSession:
+        return ConsoleSession("id", NODE, Links(connect).open, BitttyEngine(80, 24), clock=lambda: now)
+
+    guest.writing = False
+    assert await told_after(made(), 0) == "what you typed before was not sent: you watch"
+    guest.writing = True
+    assert await told_after(made(), 60) == "what you typed before was not sent: it took too long to open"
+    guest.refusal = wire.Fault("refused", "not yours", "")
+    assert await told_after(made(), 0) == "what you typed before was not sent: it is not open"
+    assert guest.typed == b""
+
+
 async def test_questions_of_the_past_are_not_answered_and_those_of_now_are(
     session: ConsoleSession, guest: Guest
 ) -> None:

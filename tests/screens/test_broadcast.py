@@ -15,7 +15,7 @@ from pilot.screens.answers import AnswersScreen
 from pilot.screens.broadcast import BroadcastScreen
 from pilot.screens.console import ConsoleScreen
 from pilot.widgets.confirm import ConfirmScreen
-from tests.client.stand_in import Channel
+from tests.client.stand_in import NOW, Channel
 from tests.live.console_guest import Guest
 from tests.screens.console_app import AtAConsole, at_a_console
 from tests.support.waiting import until
@@ -141,6 +141,23 @@ async def test_who_takes_part_is_chosen(tmp_path: Path) -> None:
         await app.at(3)
         await app.write("y")
         await app.all_got(b"y")
+
+
+async def test_a_console_that_one_has_open_oneself_is_typed_at_too(tmp_path: Path) -> None:
+    async with together(tmp_path) as app:
+        mine, others = app.guests["compute-0-1"], app.guests["compute-0-2"]
+        mine.writing = others.writing = False
+        await ask(app, "home", "space", "down", "space", "down", "space", "b")
+        await app.press("y")
+        await app.at(1)
+        me = wire.Person(1, "ada@vc1", False, NOW, 0.0, True)
+        mine.meets(me, wire.Person(2, "ada@vc1", True, NOW, NOW, True))
+        await app.at(2)
+        others.meets(me, wire.Person(2, "bob@vc1", True, NOW, NOW, True))
+        await app.write("x")
+        await app.all_got(b"x", "compute-0-0", "compute-0-1")
+        assert (mine.joins, others.joins) == (1, 0)
+        assert others.typed == b""
 
 
 async def test_one_is_lost_and_comes_back_in_its_place_and_one_is_zoomed(tmp_path: Path) -> None:

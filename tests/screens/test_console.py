@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from textual import events
@@ -12,7 +13,7 @@ from pilot.client_config import Site
 from pilot.screens.guest_tab import TWICE_SECONDS
 from pilot.screens.power_menu import PowerMenu
 from pilot.widgets.confirm import ConfirmScreen
-from tests.client.stand_in import node
+from tests.client.stand_in import Channel, node
 from tests.screens.console_app import AtAConsole, at_a_console
 from tests.support.waiting import until
 
@@ -34,6 +35,34 @@ async def test_all_keys_but_one_are_the_guest_s(tmp_path: Path) -> None:
         await app.release("ctrl+right_square_bracket")
         await app.typed(b"w\x1d")
         assert app.pane.typing, "twice is for the guest, and one types on"
+
+
+async def test_keys_that_are_typed_before_the_console_is_there_are_the_guest_s(tmp_path: Path) -> None:
+    async with at_a_console(tmp_path) as app:
+        await app.release("q")
+        await until(lambda: app.app.current_mode == "nodes", what="the nodes")
+        answers = asyncio.Event()
+        serve = app.airboss.on_request
+
+        async def slowly(channel: Channel, request: wire.Request, body: wire.RequestBody) -> None:
+            await answers.wait()
+            await serve(channel, request, body)
+
+        app.airboss.on_request = slowly
+        before = app.guest.typed
+        driver = app.app._driver
+        assert driver is not None
+        for key in ("c", "r", "o", "o", "t", "enter"):
+            event = events.Key(key, key if len(key) == 1 else None)
+            event.set_sender(app.app)
+            driver.send_message(event)
+        await until(lambda: app.app.current_mode.startswith("console-"), what="the tab")
+        await until(lambda: not app.app._typed and app.app._handling is None, what="all keys were handled")
+        assert app.pane.session.state == "opening"
+        assert app.guest.typed == before
+        answers.set()
+        await app.typed(before + b"root\r")
+        assert app.pane.typing
 
 
 async def test_another_key_can_release(tmp_path: Path) -> None:

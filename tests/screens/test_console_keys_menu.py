@@ -8,6 +8,7 @@ import pytest
 
 from pilot import wire
 from pilot.app_config import AppConfig
+from pilot.config import KeyProblem
 from pilot.key_sequences import KeySequence
 from pilot.screens import sysrq
 from pilot.screens.keys_menu import PREFIX, KeysMenu, SysrqMenu
@@ -96,6 +97,45 @@ async def test_the_user_s_own_sequences_are_typed(tmp_path: Path) -> None:
         await app.press("1")
         await app.keys.pause()
         assert app.guest.typed == b"root\rpw\r\x1b[17~\x03"
+
+
+async def test_the_user_s_own_keys_are_pressed_on_the_keyboard(tmp_path: Path) -> None:
+    own = [
+        *SEQUENCES,
+        KeySequence("terminal two", press="ctrl+alt+f2"),
+        KeySequence("reset", press="ctrl+alt+delete", confirm=True),
+    ]
+    async with at_a_console(tmp_path, settings=AppConfig(sequence=own)) as app:
+        await app.release("k")
+        await app.sees("presses ctrl+alt+f2")
+        await app.press("3")
+        await until(lambda: len(asked(app, "send.keys")) == 1, what="the keys")
+        assert asked(app, "send.keys")[0].args["keys"] == "ctrl+alt+f2"
+        await app.press("k", "4")
+        await app.shows(ConfirmScreen)
+        await app.sees("Press reset at compute-0-0?")
+        assert len(asked(app, "send.keys")) == 1, "it is asked about first"
+        await confirm(app)
+        await until(lambda: len(asked(app, "send.keys")) == 2, what="the confirmed keys")
+        await app.press("escape")
+        await until(lambda: app.app.current_mode == "nodes", what="the nodes")
+        await app.press("ctrl+a", "K")
+        await app.sees("Send to 3 nodes")
+        assert "log in" not in app.text(), "there is no console to type it at"
+        await app.press("3")
+        await until(lambda: len(asked(app, "send.keys")) == 3, what="the keys for all")
+        assert len(asked(app, "send.keys")[2].targets) == 3
+        assert app.guest.typed == b""
+
+
+@pytest.mark.parametrize("words", ["+", "ctrl+", "a+b+c+d+e+f+g+h+i", "ctrl alt"])
+def test_what_cannot_be_pressed_is_refused(words: str) -> None:
+    with pytest.raises(KeyProblem):
+        KeySequence("wrong", press=words)
+    with pytest.raises(KeyProblem):
+        KeySequence("both", keys="a", press="b")
+    with pytest.raises(KeyProblem):
+        KeySequence("neither")
 
 
 async def test_the_list_sends_to_the_marked_nodes(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pilot.errors import Exit
 from pilot.live.playing import Player, look_through
 from pilot.render.times import position
 from pilot.screens.player import PlayerApp
+from pilot.widgets.cell_line import CellLine
 from tests.live.test_playing import cast
 
 EVENTS = (
@@ -53,6 +54,9 @@ async def test_keys() -> None:
         assert (player.position, player.speed) == (495.0, 2.0)
         await pilot.press("end")
         await until(lambda: player.engine.text(1) == "two!")
+        await pilot.press("slash", "t", "w", "enter")
+        await until(lambda: app.query_one("#said", CellLine).shown.startswith("1 found"))
+        assert player.paused
         await pilot.press("home")
         await until(lambda: player.position == 0.0 and player.engine.text(1) == "")
         await pilot.press("q")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import asyncssh
@@ -32,10 +34,17 @@ READY_SECONDS = 30.0
 
 
 def free_port() -> int:
-    """A loopback port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody has now, nor is given while an airboss that is restarted lets it go.
+
+    Below those that the kernel gives to connections (from 32768): a test beside would get it as the end of
+    one, and who tries again and again to connect to it would at some time be connected to itself.
+    """
+    while True:
+        # Not by `random`, which Hypothesis seeds: workers side by side would ask for the same.
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def no_passphrase(_path: Path) -> str | None:
@@ -179,4 +188,4 @@ class Airboss:
             await link.close()
             return True
 
-        await until(known, 10, f"airboss knows {person.name}")
+        await until(known, 30, f"airboss knows {person.name}")

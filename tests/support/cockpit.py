@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from textual._context import visible_screen_stack
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Input
 
 from pilot.agent.settings import load_settings
 from pilot.app import PilotApp
@@ -26,7 +29,7 @@ from pilot.widgets.prompt import Prompt
 from tests.support.airboss import Airboss, Person
 from tests.support.waiting import until
 
-LIVE_SECONDS = 20.0
+LIVE_SECONDS = 30.0
 Keys = Pilot[int]
 
 
@@ -84,18 +87,30 @@ class Opened:
         await self.keys.press(*keys)
 
     async def write(self, text: str) -> None:
-        """Type a text."""
-        await self.keys.press(*("space" if character == " " else character for character in text))
+        """Type a text: on a line or at a guest as fast as the app takes it, else key by key.
+
+        `press` waits twice after each key until the process is idle, up to a second each time: on a busy
+        machine a few lines take minutes.
+        """
+        focused = self.app.focused
+        if not (isinstance(focused, Input) or getattr(focused, "TAKES_ALL_KEYS", False)):
+            await self.keys.press(*("space" if character == " " else character for character in text))
+            return
+        for character in text:
+            self.app.post_message(Key(_character_to_key(character), character))
+        await self.keys._wait_for_screen()
+        await until(lambda: self.app._handling is None and not self.app._typed, 30.0, f"{text!r} is typed")
 
     async def go(self, line: str) -> None:
         """Type a `:` line and enter it."""
-        await self.press("colon")
-        await self.write(line)
-        await self.press("enter")
+        await self._enter("colon", line)
 
     async def find(self, text: str) -> None:
         """Type a filter and enter it."""
-        await self.press("slash")
+        await self._enter("slash", text)
+
+    async def _enter(self, sign: str, text: str) -> None:
+        await self.press(sign)
         await self.write(text)
         await self.press("enter")
 
@@ -138,7 +153,7 @@ class Opened:
         """The line on the screen that has this name."""
         return next((line for line in self.text().splitlines() if name in line.split()), "")
 
-    async def sees(self, wanted: str | Callable[[], object], deadline: float = 10.0) -> None:
+    async def sees(self, wanted: str | Callable[[], object], deadline: float = 30.0) -> None:
         """Await that a text is on the screen, or that something holds."""
         if callable(wanted):
             await until(wanted, deadline, every=0.02)
@@ -148,7 +163,7 @@ class Opened:
 
     async def shows(self, kind: type[Screen[Any]]) -> None:
         """Await a screen of this kind."""
-        await until(lambda: isinstance(self.app.screen, kind), 10.0, f"{kind}, is {self.app.screen}")
+        await until(lambda: isinstance(self.app.screen, kind), 30.0, f"{kind}, is {self.app.screen}")
 
     async def live(self, nodes: int | None = None) -> None:
         """Await that the site is live and its nodes are in the table."""

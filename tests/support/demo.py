@@ -57,7 +57,7 @@ class Demo:
             env={**os.environ, "PILOT_CONFIG": str(self.state / folder)},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
 
@@ -76,8 +76,8 @@ class Demo:
             return
         if self.process.poll() is None:
             self.process.terminate()
-        self.await_text(None, 30)
-        self.process.wait(timeout=10)
+        self.await_text(None, 60)
+        self.process.wait(timeout=30)
         self.process.stdout.close()
 
     def kill_airboss(self) -> None:

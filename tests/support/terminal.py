@@ -53,7 +53,7 @@ class Terminal:
         """Await that something was written."""
         await until(lambda: text in self.written, deadline, f"{text!r} in {bytes(self.written[-3000:])!r}")
 
-    async def ends(self, deadline: float = 15.0) -> int:
+    async def ends(self, deadline: float = 30.0) -> int:
         """Await the program's end; its exit code."""
         async with asyncio.timeout(deadline):
             code = await self.process.wait()
@@ -64,7 +64,7 @@ class Terminal:
     async def drained(self) -> None:
         """Await all that was written until now: the kernel may give it later than news of the program."""
         await asyncio.to_thread(os.write, self._slave, _MARK)
-        await until(lambda: _MARK in self.written, 10, "what was written last")
+        await until(lambda: _MARK in self.written, 30, "what was written last")
         at = self.written.index(_MARK)
         del self.written[at : at + len(_MARK)]
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_SECONDS = 10.0
+_SECONDS = 30.0
 
 
 class Terminal:
@@ -60,7 +60,7 @@ class Terminal:
         """The first line that matches; empty if none does."""
         return next((line for line in self.screen().splitlines() if re.search(pattern, line)), "")
 
-    def await_text(self, pattern: str, deadline: float = 30.0) -> str:
+    def await_text(self, pattern: str, deadline: float = 60.0) -> str:
         """Wait until a line matches; gives it.
 
         Raises:
@@ -73,7 +73,7 @@ class Terminal:
             time.sleep(0.05)
         return found
 
-    def await_no_text(self, pattern: str, deadline: float = 30.0) -> None:
+    def await_no_text(self, pattern: str, deadline: float = 60.0) -> None:
         """Wait until no line matches."""
         end = time.monotonic() + deadline
         while self.line(pattern):

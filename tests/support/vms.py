@@ -41,8 +41,17 @@ class Share:
         return percent is not None and percent <= 100 and has > 5 and percent > min(50, 0.7 * has)
 
     def _ticks(self) -> int:
-        fields = Path(f"/proc/{self._pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
+        return _ticks(self._pid)
+
+
+def _ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used of processors: what it did, however many others the machine is busy with."""
+    return _ticks(pid) / os.sysconf("SC_CLK_TCK")
 
 
 class Vm:
@@ -117,7 +126,7 @@ class SerialLine:
         self.seen += data
         self._news.set()
 
-    async def expect(self, text: bytes, deadline: float = 30.0) -> bytes:
+    async def expect(self, text: bytes, deadline: float = 60.0) -> bytes:
         """Await a text behind the one expected before; gives what came up to and with it."""
         start = self._used
 
@@ -140,7 +149,7 @@ class SerialLine:
         """Type."""
         os.write(self._fd, data)
 
-    async def log_in(self, deadline: float = 30.0) -> None:
+    async def log_in(self, deadline: float = 60.0) -> None:
         """Log in as root and await the shell's prompt."""
         await self.expect(b"login: ", deadline)
         self.send(b"root\r")

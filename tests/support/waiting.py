@@ -24,7 +24,7 @@ async def until(
 
 
 async def until(
-    condition: Callable[[], object], deadline: float = 10.0, what: str = "", every: float = 0.01
+    condition: Callable[[], object], deadline: float = 20.0, what: str = "", every: float = 0.01
 ) -> object:
     """Await a condition: called again and again until what it gives is true, which is given back.
 
@@ -43,7 +43,7 @@ async def until(
         await asyncio.sleep(every)
 
 
-def until_sync(condition: Callable[[], T], deadline: float = 10.0, what: str = "", every: float = 0.01) -> T:
+def until_sync(condition: Callable[[], T], deadline: float = 20.0, what: str = "", every: float = 0.01) -> T:
     """The same without an event loop."""
     end = time.monotonic() + deadline
     while not (value := condition()):

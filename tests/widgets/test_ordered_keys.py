@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from pilot.widgets.ordered_keys import OrderedKeys
+from pilot.widgets.ordered_keys import LONGEST_SECONDS, OrderedKeys
 from tests.support.waiting import until
 
 
@@ -18,11 +20,31 @@ class _Menu(ModalScreen[str]):
         self.dismiss(event.key)
 
 
+class _Slow(Screen[None]):
+    """One that takes longer to be made than keys are usually waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def _on_compose(self, event: events.Compose) -> None:
+        self.begun.set()
+        await self.go_on.wait()
+        await super()._on_compose(event)
+
+    def compose(self) -> ComposeResult:
+        yield Input(id="slow")
+
+    def on_mount(self) -> None:
+        self.query_one("#slow").focus()
+
+
 class _App(OrderedKeys[None], inherit_bindings=False):
     AUTO_FOCUS = ""
     BINDINGS = [
         Binding("colon", "line"),
         Binding("p", "menu"),
+        Binding("s", "slow"),
         Binding("x", "command('x')"),
         Binding("o", "command('o')"),
     ]
@@ -31,12 +53,17 @@ class _App(OrderedKeys[None], inherit_bindings=False):
         super().__init__()
         self.commands: list[str] = []
         self.chosen: list[str | None] = []
+        self.slow = _Slow()
 
     def compose(self) -> ComposeResult:
         yield Input()
 
     def action_line(self) -> None:
         self.query_one(Input).focus()
+
+    def action_slow(self) -> None:
+        self.add_mode("slow", lambda: self.slow)
+        self.switch_mode("slow")
 
     def action_menu(self) -> None:
         self.push_screen(_Menu(), self.chosen.append)
@@ -83,6 +110,22 @@ async def test_the_second_key_is_the_menus() -> None:
         _burst(app, "poxpx")
         await until(lambda: app.chosen == ["o", "x"])
         assert app.commands == ["x"]
+
+
+async def test_keys_for_a_screen_that_takes_long_to_be_made_wait_for_it() -> None:
+    app = _App()
+    async with app.run_test():
+        _burst(app, "sxo")
+        async with asyncio.timeout(20):
+            await app.slow.begun.wait()
+        # Longer than a key is waited for that leads nowhere.
+        waited = asyncio.Event()
+        asyncio.get_running_loop().call_later(3 * LONGEST_SECONDS, waited.set)
+        await waited.wait()
+        assert app.commands == []
+        app.slow.go_on.set()
+        await until(lambda: app.slow.query(Input) and app.slow.query_one(Input).value == "xo")
+        assert app.commands == []
 
 
 async def test_keys_keep_their_order_by_the_hundred() -> None:

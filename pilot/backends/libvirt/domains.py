@@ -223,8 +223,11 @@ class Domains:
                 entry.hung_ms = None
         return self.nodes()
 
-    def lifecycle(self, uuid: str, event: int, detail: int) -> tuple[bool, Follow]:
-        """Take a lifecycle event; whether the record changed, and what is to be read."""
+    def lifecycle(self, uuid: str, event: int, detail: int, *, resumes: bool = True) -> tuple[bool, Follow]:
+        """Take a lifecycle event; whether the record changed, and what is to be read.
+
+        `resumes` tells of a driver by which what starts is resumed, or stays paused; else it is on.
+        """
         self._events += 1
         entry = self._entries.get(uuid)
         if event in (libvirt.VIR_DOMAIN_EVENT_DEFINED, libvirt.VIR_DOMAIN_EVENT_UNDEFINED) or entry is None:
@@ -240,6 +243,10 @@ class Domains:
                 state = "crashed"
         elif event == libvirt.VIR_DOMAIN_EVENT_STARTED:
             follow = "details"
+            if resumes:
+                # One that runs was told to be resumed before, or is seen to run by the reading. One that was
+                # started paused is told to be suspended next: it has not been on in between.
+                state = entry.state
         entry.seq = self._events
         return self._enter(entry, state), follow
 

@@ -254,7 +254,9 @@ class HostWatch:
         changed: dict[str, None] = {}
         for event in batch:
             if isinstance(event, Lifecycle):
-                shows, follow = self.domains.lifecycle(event.uuid, event.event, event.detail)
+                shows, follow = self.domains.lifecycle(
+                    event.uuid, event.event, event.detail, resumes=self.kind == "QEMU"
+                )
                 if shows:
                     changed[event.uuid] = None
                 if follow:

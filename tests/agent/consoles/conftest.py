@@ -36,7 +36,7 @@ class Reader:
 
     async def sees(self, text: str) -> None:
         """Await a text in the output."""
-        await until(lambda: text.encode() in self.output, 10, f"{text!r} in {bytes(self.output[-2000:])!r}")
+        await until(lambda: text.encode() in self.output, 20, f"{text!r} in {bytes(self.output[-2000:])!r}")
 
     async def told(self, text: str, what: str = "") -> Notice:
         """Await a notice."""
@@ -45,7 +45,7 @@ class Reader:
             hits = [n for n in self.notices if text in n.text and what in ("", n.what)]
             return hits[0] if hits else None
 
-        return await until(found, 10, f"{text!r} in {self.notices}")
+        return await until(found, 20, f"{text!r} in {self.notices}")
 
     async def company(self, *people: str) -> Presence:
         """Await that these are said to be here: names, with a `!` behind those who type."""

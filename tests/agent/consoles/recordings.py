@@ -13,13 +13,17 @@ import termios
 import time
 from collections.abc import Sequence
 
+LEAST = 20_000
+"""Bytes that are recorded."""
+
 
 def record(
     command: Sequence[str], keys: Sequence[bytes], term: str = "xterm-256color", deadline: float = 3.0
 ) -> bytes:
     """Run a program on 80x24, type each group of keys once it has been quiet (or after the deadline), end it.
 
-    The recording is without what it prints at its end: the screen is as it was when it ran.
+    The recording is without what it prints at its end: the screen is as it was when it ran. One that is only
+    slow to print is quiet as well: it is not ended before it has printed enough.
     """
     pid, fd = pty.fork()
     if pid == 0:
@@ -32,6 +36,9 @@ def record(
         for group in keys:
             os.write(fd, group)
             _read(fd, out, deadline, 0.04)
+        end = time.monotonic() + 30
+        while len(out) <= LEAST and time.monotonic() < end:
+            _read(fd, out, deadline, 0.3)
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -140,7 +140,7 @@ async def test_from_the_first_byte_to_a_second_viewer_a_takeover_and_another_sta
     await until_quiet(ann)
 
     bob = reader(await hub.attach(node_id, "bob", "watch", may_write=True))
-    await until(lambda: bob.output == ann.output, 10, "the second viewer sees the same bytes")
+    await until(lambda: bob.output == ann.output, 20, "the second viewer sees the same bytes")
     assert screen.show(bytes(bob.output)) == screen.show(bytes(ann.output))
     bob.viewer.take()
     await ann.told("bob has taken the keyboard", "taken")
@@ -157,7 +157,7 @@ async def test_from_the_first_byte_to_a_second_viewer_a_takeover_and_another_sta
     on = await arrives(ann, b"turned on]", off)
     again = await arrives(ann, b"SeaBIOS", on)
     assert b"[pilot" not in ann.output[on + 10 : again]
-    await until(lambda: bob.output == ann.output, 10)
+    await until(lambda: bob.output == ann.output, 20)
 
 
 async def until_quiet(reader: Reader) -> None:

@@ -43,16 +43,16 @@ class Glance:
         return [frame for frame in self.frames if isinstance(frame, Notice)]
 
     async def sees(self, text: bytes) -> None:
-        await until(lambda: text in self.output, 10, f"{text!r} in {self.output[-2000:]!r}")
+        await until(lambda: text in self.output, 20, f"{text!r} in {self.output[-2000:]!r}")
 
     async def told(self, text: str) -> Notice:
         def found() -> Notice | None:
             return next((notice for notice in self.notices if text in notice.text), None)
 
-        return await until(found, 10, f"{text!r} in {self.notices}")
+        return await until(found, 20, f"{text!r} in {self.notices}")
 
     async def end(self) -> Notice:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await self.task
         assert isinstance(self.frames[-1], Notice)
         assert self.frames[-1].final
@@ -214,11 +214,11 @@ async def test_who_has_not_read_sees_nothing_of_what_the_next_owners_print(
 ) -> None:
     await machine.print(b"short\r\n")
     ring = hub._consoles["a"].ring
-    await until(lambda: b"short" in ring.copy(), 10, "it is printed")
+    await until(lambda: b"short" in ring.copy(), 20, "it is printed")
     tail = hub.tail("a")
     hub.node_changed(msgspec.structs.replace(node("on"), cluster="vc2"))
     await machine.print(b"not yours\r\n" * 1000)
-    await until(lambda: hub._consoles["a"].ring.end > ring.end + 8000, 10, "the next owners' console goes on")
+    await until(lambda: hub._consoles["a"].ring.end > ring.end + 8000, 20, "the next owners' console goes on")
     late = glance(tail)
     assert (await late.end()).text == "compute-a is not of vc1 any more"
     assert late.output == b""

@@ -68,7 +68,7 @@ async def test_a_flood_is_delivered_in_steps_with_turns_for_others_between() -> 
     assert not stream.events & libvirt.VIR_STREAM_EVENT_READABLE, "nobody takes it: it is not read on"
     stream.pieces.append(b"")
     held.ready(stream, libvirt.VIR_STREAM_EVENT_READABLE, None)
-    await until(lambda: held.over, 10)
+    await until(lambda: held.over, 20)
     pieces = [piece for piece in told if isinstance(piece, bytes)]
     assert b"".join(pieces) == flood
     assert max(map(len, pieces)) <= STEP
@@ -84,10 +84,10 @@ async def test_the_stream_is_read_again_once_all_was_taken() -> None:
     for _ in range(4):
         held.ready(stream, libvirt.VIR_STREAM_EVENT_READABLE, None)
     assert not stream.events & libvirt.VIR_STREAM_EVENT_READABLE
-    await until(lambda: stream.events & libvirt.VIR_STREAM_EVENT_READABLE, 10)
+    await until(lambda: stream.events & libvirt.VIR_STREAM_EVENT_READABLE, 20)
     assert len(seen) == BACKLOG
     held.ready(stream, libvirt.VIR_STREAM_EVENT_READABLE, None)
-    await until(lambda: seen.endswith(b"more"), 10)
+    await until(lambda: seen.endswith(b"more"), 20)
     held.abandon()
     writer.stop()
 

@@ -49,7 +49,7 @@ class Following:
             self.pages.append(page)
 
     async def begun(self) -> Following:
-        await until(lambda: self.pages or self.task.done(), 5, "the first page")
+        await until(lambda: self.pages or self.task.done(), 30, "the first page")
         return self
 
     @property
@@ -67,7 +67,7 @@ def database_of(site: Site) -> Path:
 
 def tamper(site: Site, *statements: str) -> None:
     """Change the database behind airboss's back."""
-    with sqlite3.connect(database_of(site), timeout=10) as connection:
+    with sqlite3.connect(database_of(site), timeout=30) as connection:
         for statement in statements:
             connection.execute(statement)
     connection.close()

@@ -178,6 +178,6 @@ async def test_a_follower_is_told_that_the_end_was_cut_off(site: Site, ada: Link
     tamper(site, f"DELETE FROM journal WHERE id > {story}")
     rehash(site)
     await ada.call("power.on", "vc1", [NODE])
-    await until(following.task.done, 7, "the stream has ended")
+    await until(following.task.done, 30, "the stream has ended")
     with pytest.raises(StorageError, match="went on to record"):
         await following.task
