@@ -69,9 +69,9 @@ $(VENV)/.linked: $(VENV)/.base pyproject.toml deploy/link_checkout.py
 	@$(BIN)/python deploy/link_checkout.py
 	@touch $@
 
-$(VENV)/.run: $(VENV)/.base $(VENV)/.linked requirements.lock
-	@echo 'Installing the Python packages of requirements.lock' >&2
-	@$(LOCKED) -r requirements.lock
+$(VENV)/.run: $(VENV)/.base $(VENV)/.linked requirements-demo.lock
+	@echo 'Installing the Python packages of requirements-demo.lock' >&2
+	@$(LOCKED) -r requirements-demo.lock
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base $(VENV)/.linked requirements-dev.lock
