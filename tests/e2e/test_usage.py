@@ -65,7 +65,7 @@ class Watch:
                 self.history.take(frame)
             elif isinstance(frame, wire.Pong):
                 self.lags.append((time.monotonic_ns() - frame.token) / 1e9)
-            else:
+            elif not isinstance(frame, wire.Load):
                 self.store.apply(frame)
 
     def node(self, name: str) -> Node:

@@ -144,7 +144,7 @@ def test_words_of_errors_that_have_no_code() -> None:
 @given(st.text(max_size=40), st.text(max_size=600), st.integers(0, 599))
 def test_any_error_of_aws_becomes_words(code: str, message: str, status: int) -> None:
     answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    fault = fault_of(ClientError(answer, "X"), 0)  # type: ignore[arg-type]
+    fault = fault_of(ClientError(answer, "X"), 0)
     error = fault.error("doing it to x")
     assert error.message.startswith("doing it to x")
     assert len(error.message) < 500
