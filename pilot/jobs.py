@@ -22,8 +22,14 @@ def empty(machine: Machine) -> bool:
 
 
 def left(machines: Iterable[Machine]) -> str:
+    """What machines that drain still wait for."""
     jobs = [slot for machine in machines for slot in doomed(machine)]
     return f"{job_words(jobs)} to end" if jobs else "no job runs there"
+
+
+def would_die(slots: Sequence[Slot]) -> str:
+    """Which jobs die if it is done all the same: the beginning of a sentence."""
+    return f"{job_words(slots)} would die"
 
 
 def job_words(slots: Sequence[Slot]) -> str:

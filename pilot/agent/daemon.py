@@ -20,6 +20,7 @@ import asyncssh
 
 from keys import hostkey, sshsig
 from pilot import __version__
+from pilot.agent.askers import Rights
 from pilot.agent.attaching import Attaching
 from pilot.agent.console_log import ConsoleLogStreams
 from pilot.agent.consoles.hub import ConsoleHub
@@ -27,6 +28,7 @@ from pilot.agent.consoles.logs import ConsoleLogs
 from pilot.agent.cordon import Cordons
 from pilot.agent.database import Database
 from pilot.agent.draining import Drainings
+from pilot.agent.emptying import Emptying
 from pilot.agent.events import Events
 from pilot.agent.events_file import EventsFile
 from pilot.agent.history import History
@@ -35,6 +37,7 @@ from pilot.agent.inventory import Inventory
 from pilot.agent.joining import Joining
 from pilot.agent.journal import Journal
 from pilot.agent.journal_stream import JournalStreams
+from pilot.agent.late import Late
 from pilot.agent.leases import Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.metering import serve_metrics
@@ -195,7 +198,18 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     recordings.consoles = hub
     pools = CondorPools(settings.pool, clock)
     joining = Joining(inventory.extras, inventory.gone, {p.name: p.cluster for p in settings.pool})
-    drainings = Drainings(database, inventory, joining, pools, providers.of, journal, clock)
+    late = Late(inventory, Rights(registry, clock), journal, events.say)
+    drainings = Drainings(
+        database,
+        inventory,
+        joining,
+        pools,
+        providers.of,
+        journal,
+        late,
+        Emptying(inventory, joining, pools, clock),
+        clock,
+    )
     recovery = Recovery(database, provider, journal, clock)
     stack.push_async_callback(recovery.stop)
     # Before the hub, whose consoles may be others' then.
@@ -208,7 +222,17 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     inventory.on_gone.append(screens.node_gone)
     cordons = Cordons(database, inventory, ledger, clock)
     sending = Sending(hub.type_at, (hub.tell, screens.tell))
-    leases = Leases(database, inventory, providers.of, journal, hub.tell, clock)
+    leases = Leases(
+        database,
+        inventory,
+        providers.of,
+        journal,
+        late,
+        drainings,
+        hub.tell,
+        clock,
+        drain_seconds=settings.leases.drain_hours * 3600,
+    )
     service = Service(
         site=settings.site.name,
         airboss=airboss,

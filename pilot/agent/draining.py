@@ -1,8 +1,8 @@
 """Nodes that HTCondor jobs run on: drained, and turned off once they are empty.
 
 What is to be turned off is kept in the database, so that it happens after a restart, too. It ends when the
-node has been turned off, by this or otherwise, belongs to another cluster, or it is taken back
-(`machine.undrain`).
+node has been turned off, by this or otherwise, belongs to another cluster, who asked may not turn it off any
+more, or it is taken back (`machine.undrain`).
 """
 
 from __future__ import annotations
@@ -10,49 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Protocol
 
+from pilot.agent.askers import Asker
 from pilot.agent.database import Database
 from pilot.agent.drainings_table import Draining, DrainingsTable
+from pilot.agent.emptying import Emptying, Machines, Pools
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
+from pilot.agent.late import Late, off_args
 from pilot.backends.provider import Acted, Provider
 from pilot.errors import BusyError, DeadlineError, PilotError, RefusedError, UnreachableError
-from pilot.jobs import doomed, empty, job_words, left
-from pilot.records import Machine, Node
+from pilot.jobs import doomed, left, would_die
+from pilot.records import Drain, Machine, Node
 from pilot.verbs import Value
 from pilot.wire import plain
 
 _log = logging.getLogger(__name__)
 
 VERBS = ("machine.drain", "machine.undrain")
-LOOK_SECONDS = 1.0
-"""Between two looks whether a node is empty."""
-AGAIN_SECONDS = 30.0
-"""After which a machine that does not drain, though it should, is told so again: its startd was restarted."""
 LONGEST_REASON = 200
-ABSENT_SECONDS = 900.0
-"""After which a machine that is not in its pool has no jobs: for as long its startd would have been believed.
-A collector that was restarted knows no machines at first."""
 
 Progress = Callable[[str], None]
-
-
-class Machines(Protocol):
-    """Which machines nodes are."""
-
-    def machines_of(self, node_id: str) -> list[Machine]:
-        """All machines that a node is."""
-
-
-class Pools(Protocol):
-    """What can drain machines."""
-
-    async def drain(self, machine: Machine, reason: str, undo: bool = False) -> None:
-        """Drain a machine, or take that back."""
-
-    def fresh(self, pool: str) -> bool:
-        """Whether what is known of a pool's machines is what its collector says now."""
 
 
 class Drainings:
@@ -66,9 +44,9 @@ class Drainings:
         pools: Pools,
         provider_of: Callable[[str], Provider | None],
         journal: Journal,
+        late: Late,
+        emptying: Emptying,
         clock: Callable[[], float],
-        look: float = LOOK_SECONDS,
-        absent: float = ABSENT_SECONDS,
     ) -> None:
         self._table = DrainingsTable(database)
         self._inventory = inventory
@@ -76,10 +54,9 @@ class Drainings:
         self._pools = pools
         self._provider_of = provider_of
         self._journal = journal
+        self._late = late
+        self._emptying = emptying
         self._clock = clock
-        self._look = look
-        self._absent = absent
-        self._rows: dict[str, Draining] = {}
         self._tasks: dict[str, asyncio.Task[Acted]] = {}
         self._said: dict[str, str] = {}
         """How far each is."""
@@ -114,21 +91,30 @@ class Drainings:
             RefusedError: it is no machine of a pool, or airboss may not drain it.
             BackendError, DeadlineError: HTCondor refused or did not answer.
         """
-        machines = self._of(node)
         if verb == "machine.drain":
+            machines = self._of(node)
             reason = plain(str(args.get("reason", "")).strip(), LONGEST_REASON)
             for machine in machines:
                 if not machine.draining:
                     await self._pools.drain(machine, reason or f"asked by {plain(principal, 80)}")
             return f"drains already; {left(machines)}" if machines[0].draining else left(machines)
+        # First what airboss itself would do: its startd may have left the pool, or not answer.
         given_up = await self._give_up(node.id)
-        for machine in machines:
+        for machine in self._machines.machines_of(node.id) if given_up else self._of(node):
             await self._pools.drain(machine, "", undo=True)
         return "it is not turned off any more once it is empty" if given_up else ""
 
+    def jobs(self, node_id: str) -> bool:
+        """Whether HTCondor jobs run on a node."""
+        return any(doomed(machine) for machine in self._machines.machines_of(node_id))
+
+    def waits(self, node_id: str) -> bool:
+        """Whether a node is turned off once it is empty."""
+        return node_id in self._tasks
+
     async def off(
         self,
-        principal: str,
+        asker: Asker,
         node: Node,
         args: Mapping[str, Value],
         act: Callable[[], Awaitable[Acted]],
@@ -139,7 +125,7 @@ class Drainings:
         Cancelling leaves one that drains to be turned off all the same.
 
         Args:
-            principal: who asked.
+            asker: who asked.
             node: which.
             args: of `power.off`.
             act: turns it off now.
@@ -153,34 +139,18 @@ class Drainings:
             jobs = [slot for machine in self._machines.machines_of(node.id) for slot in doomed(machine)]
             if jobs and not args.get("anyway") and node.state != "off":
                 raise RefusedError(
-                    f"{job_words(jobs)} would die with {plain(node.name, 80)}",
+                    f"{would_die(jobs)} with {plain(node.name, 80)}",
                     "`--drain` lets them end first and turns it off then; `--anyway` turns it off now.",
                 )
             # Nobody is to find it off, on again, and off once more.
             await self._give_up(node.id)
             return await act()
-        machines = self._of(node)
-        task = self._tasks.get(node.id)
-        if task is None:
-            reason = f"to be turned off, for {plain(principal, 80)}"
-            ids = " ".join(machine.id for machine in machines)
-            row = Draining(node.id, node.cluster, ids, principal, reason, self._clock())
-            await self._table.put(row)
-            try:
-                for machine in machines:
-                    if not machine.draining:
-                        await self._pools.drain(machine, reason)
-            except DeadlineError:
-                pass  # It may have happened, and is tried again.
-            except BaseException:
-                await self._table.remove(node.id)
-                raise
-            task = self._begin(row)
+        task = await self.later(asker, node, f"to be turned off, for {plain(asker.principal, 80)}")
         self._followed.add(node.id)
         try:
             while True:
                 progress(self._said.get(node.id, "draining"))
-                done, _ = await asyncio.wait((task,), timeout=self._look)
+                done, _ = await asyncio.wait((task,), timeout=self._emptying.look)
                 if done:
                     if task.cancelled() and self._ending:
                         raise DeadlineError("airboss is ending", "The next one goes on with it.")
@@ -192,6 +162,50 @@ class Drainings:
                     return task.result()
         finally:
             self._followed.discard(node.id)
+
+    async def later(
+        self,
+        asker: Asker,
+        node: Node,
+        reason: str,
+        verb: str = "power.off",
+        asked_at: float = 0.0,
+        until: float = 0.0,
+    ) -> asyncio.Task[Acted]:
+        """Drain a node, and turn it off once it is empty, or at `until`; what ends once it is off.
+
+        One that is already on its way is left as it is.
+
+        Args:
+            asker: for whom.
+            node: which.
+            reason: why it drains, for all who look at the pool.
+            verb: how it is turned off.
+            asked_at: when that was asked; 0 for now.
+            until: seconds since the epoch; 0 waits for as long as it takes.
+
+        Raises:
+            RefusedError: it is no machine of a pool, or airboss may not drain it.
+            BackendError: HTCondor refused.
+        """
+        if (task := self._tasks.get(node.id)) is not None:
+            return task
+        machines = self._of(node)
+        row = Draining(
+            node.id, node.cluster, " ".join(machine.id for machine in machines), asker.principal, reason,
+            asked_at or self._clock(), asker.key, asker.username, verb, until,
+        )  # fmt: skip
+        await self._table.put(row)
+        try:
+            for machine in machines:
+                if not machine.draining:
+                    await self._pools.drain(machine, reason)
+        except DeadlineError:
+            pass  # It may have happened, and is tried again.
+        except BaseException:
+            await self._table.remove(node.id)
+            raise
+        return self._begin(row)
 
     # --- inside ----------------------------------------------------------------------------------
 
@@ -205,15 +219,21 @@ class Drainings:
         return machines
 
     def _begin(self, row: Draining) -> asyncio.Task[Acted]:
+        self._say(row, left(self._machines.machines_of(row.node)))
         task = asyncio.create_task(self._run(row), name=f"draining {row.node}")
-        self._rows[row.node], self._tasks[row.node] = row, task
+        self._tasks[row.node] = task
         task.add_done_callback(lambda done: self._ended(row, done))
         return task
 
+    def _say(self, row: Draining, words: str) -> None:
+        self._said[row.node] = words
+        self._inventory.drained(row.node, Drain(row.principal, row.begun, words, row.until))
+
     def _ended(self, row: Draining, task: asyncio.Task[Acted]) -> None:
         if self._tasks.get(row.node) is task:
-            del self._tasks[row.node], self._rows[row.node]
+            del self._tasks[row.node]
             self._said.pop(row.node, None)
+            self._inventory.drained(row.node, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.warning("turning off %s once it is empty: %s", row.node, error)
 
@@ -229,15 +249,16 @@ class Drainings:
 
     async def _run(self, row: Draining) -> Acted:
         """Wait until the node is empty, and turn it off."""
-        node = await self._empty(row)
-        result: object = "left alone"
+        node = await self._emptying.wait(row, lambda words: self._say(row, words))
+        result = "left alone"
         acted = Acted("off", "it was off already")
         try:
-            if node is None or node.cluster != row.cluster:
-                raise RefusedError(f"{row.node} is not a node of {plain(row.cluster, 80)} any more", "")
-            if node.state != "off":
+            if node is None or node.state != "off" or node.cluster != row.cluster:
                 acted = await self._turn_off(row)
             result = "off"
+        except RefusedError as error:
+            result = f"refused: {error.message}"
+            raise
         except PilotError as error:
             result = f"failed: {error.message}"
             raise
@@ -246,75 +267,53 @@ class Drainings:
                 await self._forget(row, result)
         return acted
 
-    async def _forget(self, row: Draining, result: object) -> None:
+    async def _forget(self, row: Draining, result: str) -> None:
         await self._table.remove(row.node)
-        if row.node in self._followed:
-            return  # Its asker's own record says so.
-        await self._journal.event(
-            actor="airboss",
-            auth="airboss",
-            verb="power.off",
-            cluster=row.cluster,
-            targets=[row.node],
-            args={"drain": True, "for": row.principal, "asked": row.begun},
-            result=result,
-        )
+        # Its asker's own record says so, while he waits.
+        followed = row.node in self._followed
+        args = {"drain": True, "asked": row.begun}
+        if result.startswith("refused: "):
+            why = result.removeprefix("refused: ")
+            await self._late.refused(
+                row.asker, row.node, row.cluster, row.verb, args, why, journaled=not followed
+            )
+            await self._undrain(row)
+        elif not followed:
+            await self._journal.event(
+                actor="airboss",
+                auth="airboss",
+                verb=row.verb,
+                cluster=row.cluster,
+                targets=[row.node],
+                args={**args, "for": row.principal},
+                result=result,
+            )
 
-    async def _empty(self, row: Draining) -> Node | None:
-        """Wait until nothing runs there any more, or the node is gone; the node as it is then."""
-        loop = asyncio.get_running_loop()
-        again = loop.time() + AGAIN_SECONDS
-        wanted = row.machine.split()
-        seen, present = False, loop.time()
-        while True:
-            node = self._inventory.node(row.node)
-            if node is None and seen:
-                return None
-            # After a restart its host may take a while to tell of it.
-            seen = seen or node is not None
-            if node is not None and node.stale_since is None:
-                if node.state == "off" or node.cluster != row.cluster:
-                    return node
-                machines = self._machines.machines_of(row.node)
-                pools = {name.partition("/")[0].removeprefix("machine:") for name in wanted}
-                stale = sorted(pool for pool in pools if not self._pools.fresh(pool))
-                if not stale and {machine.id for machine in machines}.issuperset(wanted):
-                    present = loop.time()
-                    if all(empty(machine) for machine in machines):
-                        return node
-                    self._said[row.node] = left(machines)
-                elif stale:
-                    present = loop.time()
-                    self._said[row.node] = f"pool {', '.join(stale)} does not answer"
-                else:
-                    self._said[row.node] = "it is not in its pool now"
-                    if loop.time() - present >= self._absent and all(empty(m) for m in machines):
-                        return node
-                if loop.time() >= again:
-                    again = loop.time() + AGAIN_SECONDS
-                    await self._drain_again(row, machines)
-            await asyncio.sleep(self._look)
-
-    async def _drain_again(self, row: Draining, machines: Iterable[Machine]) -> None:
-        for machine in machines:
-            if machine.draining:
-                continue
+    async def _undrain(self, row: Draining) -> None:
+        """Nobody turns it off: it may work again, unless somebody else drained it."""
+        ours: Iterable[Machine] = [
+            machine
+            for machine in self._machines.machines_of(row.node)
+            if machine.draining and machine.drain_reason == row.reason
+        ]
+        for machine in ours:
             try:
-                await self._pools.drain(machine, row.reason)
+                await self._pools.drain(machine, "", undo=True)
             except PilotError as error:
-                self._said[row.node] = error.message
-                _log.warning("draining %s: %s", machine.name, error.message)
+                _log.warning("%s stays drained: %s", machine.name, error.message)
 
     async def _turn_off(self, row: Draining) -> Acted:
-        pause = self._look
+        pause = self._emptying.look
         while True:
+            # Anew at each try: a host may have been away for days.
+            node = self._late.check(row.asker, row.node, row.cluster, row.verb, row.begun)
             provider = self._provider_of(row.node)
             try:
                 if provider is None:
                     raise UnreachableError(f"no host has the node {row.node} now", "")
-                self._said[row.node] = "empty: turning it off"
-                return await provider.act(row.node, "power.off", {}, lambda _: None)
+                self._say(row, "its time is up" if self.jobs(row.node) else "empty: turning it off")
+                return await provider.act(row.node, row.verb, off_args(row.verb, node), lambda _: None)
             except (UnreachableError, BusyError, DeadlineError) as error:
-                self._said[row.node] = error.message
+                self._say(row, error.message)
             await asyncio.sleep(pause)
             pause = min(2 * pause, 60.0)

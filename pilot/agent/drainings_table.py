@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from pilot.agent import schema
 from pilot.agent.aside import Aside
+from pilot.agent.askers import Asker
 from pilot.agent.database import Database
 from pilot.errors import StorageError
 
@@ -27,6 +28,18 @@ class Draining(msgspec.Struct, frozen=True):
     principal: str
     reason: str
     begun: float
+    """When that was asked; when the lease was given that is over."""
+    key: str = ""
+    username: str = ""
+    verb: str = "power.off"
+    """How it is turned off."""
+    until: float = 0.0
+    """When it is turned off at the latest; 0 for no such time."""
+
+    @property
+    def asker(self) -> Asker:
+        """Who asked for it, or gave the lease."""
+        return Asker(self.principal, self.key, self.username)
 
 
 class DrainingsTable:

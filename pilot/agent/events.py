@@ -13,7 +13,7 @@ from pilot.agent.gate import Asked
 from pilot.agent.happenings import Said, happened
 from pilot.agent.policy import View
 from pilot.errors import RefusedError
-from pilot.records import AnyRecord, Happening, Host, Instance, Machine, Node, Pool, Source
+from pilot.records import AnyRecord, Happening, HappeningTone, Host, Instance, Machine, Node, Pool, Source
 
 KEPT = 10_000
 """A few hundred bytes each."""
@@ -66,6 +66,12 @@ class Events:
             # Neither side learns who the other is.
             self._add(new, Said("cluster", "left the cluster"), old.cluster)
             self._add(new, Said("cluster", "joined the cluster"), new.cluster)
+
+    def say(self, record_id: str, cluster: str, words: str, tone: HappeningTone = "") -> None:
+        """Something happened that no record shows, for those who may see the cluster."""
+        record = self._records.get(record_id)
+        if record is not None:
+            self._add(record, Said("refused", words, tone), cluster)
 
     def _link_is_news(self, record: AnyRecord, lost: bool) -> bool:
         """Whether a host or source is lost, or back from that: not when it is reached for the first time."""

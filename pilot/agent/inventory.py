@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 from pilot.backends.provider import Extra
-from pilot.records import AnyRecord, Cluster, Cordon, Host, Instance, Lease, Node
+from pilot.records import AnyRecord, Cluster, Cordon, Drain, Host, Instance, Lease, Node
 
 BATCH_SECONDS = 0.004
 """Changes within this time travel together. Small beside a person's eye, large beside a burst of events."""
@@ -69,6 +69,7 @@ class Inventory:
         self._recorded: set[str] = set()
         self._cordons: dict[str, Cordon] = {}
         self._leases: dict[str, Lease] = {}
+        self._drains: dict[str, Drain] = {}
         self._watchers: set[Watcher] = set()
         self._pending: set[str] = set()
         self._flush_handle: asyncio.TimerHandle | None = None
@@ -84,10 +85,10 @@ class Inventory:
         for node in nodes:
             writer, watchers = self._presence.get(node.id, ("", 0))
             recorded = node.id in self._recorded
-            lease = self._leases.get(node.id)
+            lease, drain = self._leases.get(node.id), self._drains.get(node.id)
             self._put_node(
                 msgspec.structs.replace(
-                    node, writer=writer, watchers=watchers, recorded=recorded, lease=lease
+                    node, writer=writer, watchers=watchers, recorded=recorded, lease=lease, drain=drain
                 )
             )
 
@@ -140,6 +141,16 @@ class Inventory:
             instance = self.records.get(f"instance:{node_id.removeprefix('ec2:')}")
             if isinstance(instance, Instance):
                 self._put(msgspec.structs.replace(instance, lease=lease))
+
+    def drained(self, node_id: str, drain: Drain | None) -> None:
+        """Whether a node is turned off once it is empty, and how far that is."""
+        if drain is None:
+            self._drains.pop(node_id, None)
+        else:
+            self._drains[node_id] = drain
+        node = self.records.get(node_id)
+        if isinstance(node, Node):
+            self._put_node(msgspec.structs.replace(node, drain=drain))
 
     def clusters(self, clusters: Iterable[Cluster]) -> None:
         """The clusters of the site, all of them."""

@@ -1,7 +1,8 @@
 """Leases: nodes that airboss turns off at a time, because people forget to, unless somebody renews that.
 
 They are kept in the database, so that a restart changes nothing. Nobody's node goes off unwarned: where
-airboss was not there to warn, the lease lasts a little longer. What cannot be done then is tried again.
+airboss was not there to warn, the lease lasts a little longer. What cannot be done then is tried again; what
+who gave the lease may not do any more is refused. A node with HTCondor jobs is drained first, for a while.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from pilot.agent.askers import Asker
 from pilot.agent.database import Database
+from pilot.agent.draining import Drainings
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
+from pilot.agent.late import Late, off_args
 from pilot.agent.leases_table import Leased, LeasesTable
 from pilot.agent.outcomes import fault_of
 from pilot.backends.provider import Provider
-from pilot.errors import BusyError, DeadlineError, PilotError, RefusedError, UsageError
+from pilot.errors import BusyError, DeadlineError, PilotError, RefusedError, StorageError, UsageError
 from pilot.records import Node
 from pilot.verbs import Value
 from pilot.verbs.leases import LONGEST
@@ -41,8 +45,8 @@ GIVE_UP_SECONDS = 7 * 86_400.0
 """After which a lease is forgotten that never could be kept: its node is not seen any more."""
 AT_ONCE = 16
 """Nodes that are turned off at the same time."""
-GRACE = 120.0
-"""Seconds that a guest is given to shut down. EC2 knows by itself when to end one."""
+_OFF = "power.shutdown"
+"""How a node is turned off."""
 
 
 class Leases:
@@ -54,16 +58,22 @@ class Leases:
         inventory: Inventory,
         provider_of: Callable[[str], Provider | None],
         journal: Journal,
+        late: Late,
+        drainings: Drainings,
         tell: Callable[[str, Notice], None],
         clock: Callable[[], float],
+        drain_seconds: float = 0.0,
         tick: float = TICK_SECONDS,
         again: float = AGAIN_FIRST,
     ) -> None:
-        """`tell` tells those who are at a node's console."""
+        """`tell` tells those who are at a node's console; `drain_seconds`: for how long jobs may go on."""
         self._table = LeasesTable(database)
         self._inventory = inventory
         self._provider_of = provider_of
         self._journal = journal
+        self._late = late
+        self._drainings = drainings
+        self._drain_seconds = drain_seconds
         self._tell = tell
         self._clock = clock
         self._tick = tick
@@ -108,7 +118,7 @@ class Leases:
 
     # --- asked -----------------------------------------------------------------------------------
 
-    async def act(self, principal: str, node: Node, verb: str, args: Mapping[str, Value]) -> str:
+    async def act(self, asker: Asker, node: Node, verb: str, args: Mapping[str, Value]) -> str:
         """Give, renew or cancel a lease; what is to be said of it.
 
         Raises:
@@ -124,6 +134,11 @@ class Leases:
             raise BusyError(
                 f"the lease of {plain(node.name, 80)} is over: it is being turned off",
                 "`power.on` turns it on again.",
+            )
+        if old is None and verb != "lease.set" and self._drainings.waits(node.id):
+            raise BusyError(
+                f"{plain(node.name, 80)} is turned off already, once its HTCondor jobs have ended",
+                "`pilot undrain` takes that back; then `pilot lease` gives it another lease.",
             )
         if verb == "lease.cancel":
             if old is None:
@@ -141,7 +156,10 @@ class Leases:
         else:
             ends = _ends(args, now)
             seconds = ends - now
-        await self._put(Leased(node.id, node.cluster, ends, seconds, principal, now), old)
+        row = Leased(
+            node.id, node.cluster, ends, seconds, asker.principal, now, key=asker.key, username=asker.username
+        )
+        await self._put(row, old)
         return f"goes off at {moment(ends)}"
 
     async def _put(self, row: Leased | None, old: Leased | None) -> None:
@@ -201,22 +219,45 @@ class Leases:
                 else:
                     self._later(row)
                 return
-            if node.cluster != row.cluster or node.state == "off":
+            try:
+                self._late.check(row.asker, node.id, row.cluster, "lease.set", row.given)
+            except RefusedError as error:
+                args = {"lease": row.ends, "given": row.given}
+                await self._late.refused(row.asker, node.id, row.cluster, _OFF, args, error.message)
                 await self._forget(row)
                 return
-            if await self._turn_off(row, node):
+            if node.state == "off" or await self._drain(row, node) or await self._turn_off(row, node):
                 await self._forget(row)
             else:
                 self._later(row)
 
+    async def _drain(self, row: Leased, node: Node) -> bool:
+        """Leave it to who turns off what is empty, where jobs run on it; whether that is so."""
+        until = row.ends + self._drain_seconds
+        if self._drainings.waits(node.id):
+            return True
+        if not self._drainings.jobs(node.id) or self._clock() >= until:
+            return False
+        reason = f"its lease is over, given by {plain(row.principal, 80)}"
+        try:
+            await self._drainings.later(row.asker, node, reason, _OFF, row.given, until)
+        except StorageError:
+            raise
+        except PilotError as error:
+            _log.warning(
+                "%s is turned off with its jobs, since it is not drained: %s", node.id, error.message
+            )
+            return False
+        return True
+
     async def _turn_off(self, row: Leased, node: Node) -> bool:
-        args: dict[str, Value] = {"grace": GRACE, "then": "leave" if node.provider == "ec2" else "off"}
+        args = off_args(_OFF, node)
         intent = await self._journal.intent(
             actor=f"airboss for {row.principal}",
             fingerprint="",
             auth="airboss",
             cluster=row.cluster,
-            verb="power.shutdown",
+            verb=_OFF,
             targets=[node.id],
             args={**args, "lease": row.ends, "for": row.principal, "given": row.given},
         )
@@ -226,7 +267,7 @@ class Leases:
             provider = self._provider_of(node.id)
             if provider is None:
                 raise RefusedError("it is gone", "`pilot nodes` lists what is there.")
-            acted = await provider.act(node.id, "power.shutdown", args, lambda _text: None)
+            acted = await provider.act(node.id, _OFF, args, lambda _text: None)
             seconds = round(max(0.0, self._clock() - begun), 4)
             outcome = Outcome(
                 node.name, "done", node=node.id, state=acted.state, note=acted.note, seconds=seconds

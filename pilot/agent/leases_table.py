@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from pilot.agent import schema
 from pilot.agent.aside import Aside
+from pilot.agent.askers import Asker
 from pilot.agent.database import Database
 from pilot.errors import StorageError
 from pilot.records import Lease
@@ -30,6 +31,13 @@ class Leased(msgspec.Struct, frozen=True):
     principal: str
     given: float
     warned: bool = False
+    key: str = ""
+    username: str = ""
+
+    @property
+    def asker(self) -> Asker:
+        """Who gave or renewed it."""
+        return Asker(self.principal, self.key, self.username)
 
     @property
     def lease(self) -> Lease:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pilot import wire
 from pilot.agent import draining, leases
+from pilot.agent.askers import Asker
 from pilot.agent.caller import Caller
 from pilot.agent.cordon import Cordons
 from pilot.agent.draining import Drainings
@@ -134,13 +135,13 @@ class Power:
             elif verb in draining.VERBS:
                 outcome = ended("done", note=await self._drainings.act(caller.principal, node, verb, args))
             elif verb in leases.VERBS:
-                outcome = ended("done", note=await self._leases.act(caller.principal, node, verb, args))
+                outcome = ended("done", note=await self._leases.act(Asker.of(caller), node, verb, args))
             else:
                 self._cordons.refuse(self._inventory.node(node.id) or node, verb)
                 act = functools.partial(provider.act, node.id, verb, args, progress)
                 off = verb == "power.off"
                 acted = await (
-                    self._drainings.off(caller.principal, node, args, act, progress) if off else act()
+                    self._drainings.off(Asker.of(caller), node, args, act, progress) if off else act()
                 )
                 self._sending.sent(caller.principal, node, verb, args)
                 outcome = ended("done", state=acted.state, note=acted.note)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration: what this program reads and writes."""
 
 metadata = sa.MetaData()
@@ -100,6 +100,10 @@ drainings = sa.Table(
     sa.Column("principal", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("begun", sa.Float, nullable=False),
+    sa.Column("key", sa.Text, nullable=False, comment="Of who asked: a public key or certificate, base64."),
+    sa.Column("username", sa.Text, nullable=False, comment="The principal of a certificate."),
+    sa.Column("verb", sa.Text, nullable=False, comment="How it is turned off."),
+    sa.Column("until", sa.Float, nullable=False, comment="At the latest; 0 for no such time."),
     comment="Nodes that are turned off once their HTCondor jobs have ended.",
 )
 
@@ -113,5 +117,7 @@ leases = sa.Table(
     sa.Column("principal", sa.Text, nullable=False),
     sa.Column("given", sa.Float, nullable=False),
     sa.Column("warned", sa.Boolean, nullable=False),
+    sa.Column("key", sa.Text, nullable=False, comment="Of who gave it: a public key or certificate, base64."),
+    sa.Column("username", sa.Text, nullable=False, comment="The principal of a certificate."),
     comment="When nodes are turned off unless somebody renews that.",
 )

@@ -228,6 +228,13 @@ class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """How long one is kept that has ended; 0 for as long as there is room."""
 
 
+class LeaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[leases]: nodes that are turned off at a time."""
+
+    drain_hours: Annotated[float, Meta(ge=0, le=168)] = 1.0
+    """Hours for which HTCondor jobs may go on when the lease of their node is over; 0 ends them at once."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Paths in it are relative to the folder it is in."""
 
@@ -244,6 +251,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     consoles: ConsoleSettings = ConsoleSettings()
     console_log: ConsoleLogSettings = ConsoleLogSettings()
     recordings: RecordingSettings = RecordingSettings()
+    leases: LeaseSettings = LeaseSettings()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

@@ -24,6 +24,7 @@ def node_json(node: Node) -> dict[str, Any]:
     fields["nics"] = [msgspec.structs.asdict(nic) for nic in node.nics]
     fields["disks"] = [msgspec.structs.asdict(disk) for disk in node.disks]
     fields["lease"] = msgspec.structs.asdict(node.lease) if node.lease is not None else None
+    fields["drain"] = msgspec.structs.asdict(node.drain) if node.drain is not None else None
     return fields
 
 

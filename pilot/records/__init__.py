@@ -7,7 +7,7 @@ from pilot.records.clusters import Cluster
 from pilot.records.happenings import Happening, HappeningTone
 from pilot.records.hosts import Cordon, Host, HostState, Network, NetworkKind, Pool, Volume
 from pilot.records.instances import Check, Event, Instance, InstanceState, Price
-from pilot.records.leases import Lease
+from pilot.records.leases import Drain, Lease
 from pilot.records.machines import Machine, Queue, Slot
 from pilot.records.nodes import Disk, Nic, Node, NodeProvider, NodeState
 from pilot.records.sources import Source, SourceState, SourceType
@@ -21,6 +21,7 @@ __all__ = [
     "Cluster",
     "Cordon",
     "Disk",
+    "Drain",
     "Event",
     "Grant",
     "Happening",

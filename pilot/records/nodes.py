@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from pilot.records.base import Record
-from pilot.records.leases import Lease
+from pilot.records.leases import Drain, Lease
 
 NodeState = Literal["on", "off", "paused", "stopping", "crashed", "suspended", "unknown"]
 NodeProvider = Literal["libvirt", "ec2"]
@@ -82,3 +82,5 @@ class Node(Record, frozen=True, tag="node"):
     """What drives it."""
     lease: Lease | None = None
     """When airboss turns it off; None if it does not."""
+    drain: Drain | None = None
+    """That it is turned off once it is empty; None if it is not."""

@@ -9,16 +9,20 @@ from typing import cast
 
 import pytest
 
+from pilot.agent.askers import Asker, Rights
 from pilot.agent.database import Database
 from pilot.agent.draining import Drainings
+from pilot.agent.emptying import Emptying
 from pilot.agent.inventory import Inventory
 from pilot.agent.joining import Joining
 from pilot.agent.journal import Journal
 from pilot.agent.journal_read import Filter, read
+from pilot.agent.late import Late
 from pilot.backends.provider import Acted, Provider
 from pilot.errors import BackendError, RefusedError, UnreachableError
-from pilot.records import Machine, Node, NodeState, Slot
+from pilot.records import HappeningTone, Machine, Node, NodeState, Slot
 from pilot.verbs import Value
+from tests.agent.entitled import Entitled
 from tests.support.waiting import until
 
 LOOK = 0.02
@@ -40,14 +44,24 @@ class Site:
         self.acted = 0
         self.unreachable = 0
         self.said: list[str] = []
+        self.happened: list[tuple[str, str, str]] = []
+        self.entitled = Entitled()
+        self.entitled.grant("operator")
+        self.now = 1.0
         self.drainings = self.make()
 
     def make(self, absent: float = 60.0) -> Drainings:
         """airboss's part, as after a restart."""
+        rights = Rights(self.entitled, lambda: self.now)
+        late = Late(self.inventory, rights, self.journal, self._happens)
+        emptying = Emptying(self.inventory, self.joining, self, lambda: self.now, look=LOOK, absent=absent)
         return Drainings(
             self.database, self.inventory, self.joining, self, lambda _: cast("Provider", self), self.journal,
-            lambda: 1.0, look=LOOK, absent=absent,
+            late, emptying, lambda: self.now,
         )  # fmt: skip
+
+    def _happens(self, node: str, cluster: str, words: str, tone: HappeningTone) -> None:
+        self.happened.append((cluster, words, tone))
 
     def node(self, state: NodeState = "on", cluster: str = "vc1") -> Node:
         node = Node(NODE, "compute-0-0", cluster, "h", "d", state, 0.0)
@@ -58,8 +72,20 @@ class Site:
         """How the pool tells it now."""
         slots = tuple(Slot(f"slot1_{job}", "Claimed", "Busy", owner="ada@cm", job=job) for job in jobs)
         name = "compute-0-0.local"
+        reason = "to be turned off, for ada" if draining else ""
         self.joining.extras(
-            [Machine(f"machine:p/{name}", "p", name, "x", "y", slots=slots, draining=draining)]
+            [
+                Machine(
+                    f"machine:p/{name}",
+                    "p",
+                    name,
+                    "x",
+                    "y",
+                    slots=slots,
+                    draining=draining,
+                    drain_reason=reason,
+                )
+            ]
         )
 
     def no_machine(self) -> None:
@@ -71,7 +97,7 @@ class Site:
         node = self.inventory.node(NODE)
         assert node is not None
         return await self.drainings.off(
-            "ada", node, args, lambda: self.act("", "", {}, print), self.said.append
+            self.entitled.asker, node, args, lambda: self.act("", "", {}, print), self.said.append
         )
 
     async def journaled(self) -> list[tuple[str, str]]:
@@ -250,4 +276,74 @@ async def test_what_is_taken_back_is_not_done(site: Site) -> None:
         await asking
     site.machine(draining=True)
     await site.looks()
+    assert not site.acted
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("revoked", "the key of ada is revoked: lost at sea"),
+        ("viewer", "ada is viewer in vc1 now, and power.off needs the role operator"),
+        ("elsewhere", "ada has no role in vc1 now"),
+        ("nothing", "the key of ada is entitled to nothing any more"),
+        ("late", "the key of ada is entitled to nothing any more"),
+        ("another key", "with which key ada asked is not known"),
+    ],
+)
+async def test_who_may_not_turn_it_off_any_more_does_not(site: Site, how: str, why: str) -> None:
+    if how == "another key":
+        site.entitled.asker = Asker("ada")
+    site.machine("1.0")
+    asking = asyncio.create_task(site.off(drain=True))
+    await saying(site, "to end")
+    node = site.inventory.node(NODE)
+    assert node is not None
+    assert node.drain is not None
+    assert (node.drain.principal, node.drain.words) == ("ada", "1 HTCondor job (1.0 of ada@cm) to end")
+    if how == "revoked":
+        site.entitled.reason = "lost at sea"
+    elif how == "viewer":
+        site.entitled.grant("viewer")
+    elif how == "elsewhere":
+        site.entitled.grant("owner", "vc2")
+    elif how == "nothing":
+        site.entitled.grant(None)
+    elif how == "late":
+        site.entitled.grant("operator", valid_before=100.0)
+        site.now = 101.0
+    site.machine(draining=True)
+    with pytest.raises(RefusedError, match=why):
+        await asking
+    assert not site.acted
+    ((cluster, words, tone),) = site.happened
+    assert (cluster, tone) == ("vc1", "bad")
+    assert words.startswith(f"is not turned off for ada: {why}")
+    node = site.inventory.node(NODE)
+    assert node is not None
+    assert (node.drain, node.state) == (None, "on")
+    # It works again, and a restart does not come back to it.
+    assert site.asked[-1] == ("machine:p/compute-0-0.local", True)
+    later = site.make()
+    await later.load()
+    assert not later.waits(NODE)
+
+
+async def test_a_refusal_after_a_restart_is_in_the_journal(site: Site) -> None:
+    site.machine("1.0", draining=True)
+    asking = asyncio.create_task(site.off(drain=True))
+    await saying(site, "to end")
+    await site.drainings.stop()
+    await asyncio.wait((asking,))
+    site.drainings = site.make()
+    await site.drainings.load()
+    site.entitled.grant("viewer")
+    site.machine(draining=True)
+
+    async def journaled() -> bool:
+        found = await site.journaled()
+        return [principal for principal, _ in found] == ["airboss"] and "refused: ada is viewer" in found[0][
+            1
+        ]
+
+    await until(journaled, 20, "the journal")
     assert not site.acted

@@ -11,16 +11,22 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from pilot.agent.askers import Rights
 from pilot.agent.database import Database
+from pilot.agent.draining import Drainings
+from pilot.agent.emptying import Emptying
 from pilot.agent.inventory import Inventory
+from pilot.agent.joining import Joining
 from pilot.agent.journal import Journal
 from pilot.agent.journal_read import read
+from pilot.agent.late import Late
 from pilot.agent.leases import AGAIN_FIRST, GIVE_UP_SECONDS, LEAST_WARNING, WARN_SECONDS, Leases
 from pilot.backends.provider import Acted, Provider
 from pilot.errors import BackendError, BusyError, PilotError, RefusedError, UsageError
-from pilot.records import Instance, Node
+from pilot.records import HappeningTone, Instance, Machine, Node, Slot
 from pilot.verbs import BY_ID, Value
 from pilot.wire import Notice
+from tests.agent.entitled import Entitled
 from tests.agent.journals import open_database
 from tests.support.waiting import until
 
@@ -43,23 +49,33 @@ class Place:
         self.going.set()
         self._running: list[asyncio.Task[None]] = []
         self._journals: list[Journal] = []
+        self.happened: list[tuple[str, str]] = []
+        self.drained: list[bool] = []
+        self.undrainable: PilotError | None = None
+        self.entitled = Entitled()
+        self.entitled.grant("operator")
 
     async def begin(self, *nodes: Node) -> None:
         """Start an airboss that sees these nodes."""
         journal = Journal(self.database, lambda: self.now)
         self._journals.append(journal)
         self.inventory = Inventory()
+        self.joining = Joining(self.inventory.extras, self.inventory.gone)
+        self.inventory.on_node.append(self.joining.node_changed)
+        rights = Rights(self.entitled, lambda: self.now)
+        late = Late(self.inventory, rights, journal, self._happens)
+        emptying = Emptying(self.inventory, self.joining, self, lambda: self.now, look=0.01)
+        self.drainings = Drainings(
+            self.database, self.inventory, self.joining, self, lambda _: cast("Provider", self), journal,
+            late, emptying, lambda: self.now,
+        )  # fmt: skip
         self.leases = Leases(
-            self.database,
-            self.inventory,
-            lambda _id: cast("Provider", self),
-            journal,
-            lambda node, notice: self._hears(node, notice),
-            lambda: self.now,
-            tick=0.01,
-        )
+            self.database, self.inventory, lambda _id: cast("Provider", self), journal, late, self.drainings,
+            self._hears, lambda: self.now, drain_seconds=3600.0, tick=0.01,
+        )  # fmt: skip
         await self.leases.load()
         self.inventory.nodes(nodes)
+        await self.drainings.load()
         self._running.append(asyncio.create_task(self.leases.run()))
 
     async def end(self) -> None:
@@ -68,6 +84,7 @@ class Place:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        await self.drainings.stop()
         await journal.close()
 
     async def close(self) -> None:
@@ -87,8 +104,27 @@ class Place:
         self.inventory.nodes([msgspec.structs.replace(node, state="off")])
         return Acted("off")
 
+    def machine(self, *jobs: str, draining: bool = False) -> None:
+        """The first node is a machine that these jobs run on."""
+        slots = tuple(Slot(f"slot1_{job}", "Claimed", "Busy", owner="eve@cm", job=job) for job in jobs)
+        name = "compute-0-0.local"
+        machine = Machine(f"machine:p/{name}", "p", name, "x", "y", slots=slots, draining=draining)
+        self.joining.extras([machine])
+
+    async def drain(self, machine: Machine, _reason: str, undo: bool = False) -> None:
+        if self.undrainable is not None:
+            raise self.undrainable
+        self.drained.append(not undo)
+
+    def fresh(self, _pool: str) -> bool:
+        return True
+
+    def _happens(self, _node: str, _cluster: str, words: str, tone: HappeningTone) -> None:
+        self.happened.append((words, tone))
+
     async def ask(self, verb: str, node: Node = NODE, who: str = "ada", **args: Value) -> str:
-        return await self.leases.act(who, node, verb, BY_ID[verb].arguments(args))
+        asker = msgspec.structs.replace(self.entitled.asker, principal=who)
+        return await self.leases.act(asker, node, verb, BY_ID[verb].arguments(args))
 
     def ends(self, node_id: str = "id-0") -> float | None:
         node = self.inventory.node(node_id)
@@ -202,7 +238,7 @@ async def test_renewed_and_cancelled(place: Place) -> None:
 )
 async def test_times_that_will_not_do(place: Place, args: dict[str, Value], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        await place.leases.act("ada", NODE, "lease.set", BY_ID["lease.set"].arguments(args))
+        await place.leases.act(place.entitled.asker, NODE, "lease.set", BY_ID["lease.set"].arguments(args))
     assert place.ends() is None
 
 
@@ -305,3 +341,78 @@ async def test_another_airboss_of_the_same_database(place: Place) -> None:
         return node is not None and node.lease is not None and node.lease.ends == BEGUN + 5000
 
     await until(taken_up, 10, "the first takes it up")
+
+
+async def test_who_may_not_turn_it_off_any_more_does_not(place: Place) -> None:
+    await place.ask("lease.set", seconds=40.0)
+    place.now += 35
+    await until(place.warned, 10, "warned")
+    place.entitled.grant("viewer")
+    place.now = (place.ends() or 0.0) + 1
+    await until(lambda: place.happened, 10, "said")
+    words = "is not turned off for ada: ada is viewer in vc1 now, and lease.set needs the role operator"
+    assert place.happened == [(words, "bad")]
+    await until(lambda: place.ends() is None, 10, "forgotten")
+    assert not place.acts
+    (record,) = [r for r in read(place.database) if r.verb == "power.shutdown"]
+    assert (record.principal, record.cluster) == ("airboss", "vc1")
+    assert "refused: ada is viewer in vc1 now" in record.result_json
+    assert msgspec.json.decode(record.args_json)["for"] == "ada"
+
+
+async def to_its_end(place: Place) -> None:
+    """A lease of the first node is given, and over."""
+    await place.ask("lease.set", seconds=40.0)
+    place.now += 35
+    await until(place.warned, 10, "warned")
+    place.now = (place.ends() or 0.0) + 1
+
+
+async def test_jobs_end_first(place: Place) -> None:
+    place.machine("7.0")
+    await to_its_end(place)
+
+    def drains() -> bool:
+        node = place.inventory.node("id-0")
+        return node is not None and node.drain is not None and node.lease is None
+
+    await until(drains, 10, "it drains")
+    assert place.drained == [True]
+    place.machine("7.0", draining=True)
+    await place.ticks()
+    assert not place.acts
+    with pytest.raises(BusyError, match="once its HTCondor jobs have ended"):
+        await place.ask("lease.renew")
+    await place.end()
+    await place.begin(NODE)  # after a restart, too
+    place.machine("7.0", draining=True)
+    await place.ticks()
+    assert drains()
+    place.machine(draining=True)
+    await until(lambda: place.state() == "off", 10, "off")
+    assert place.acts == [("id-0", "power.shutdown", {"grace": 120.0, "then": "off"})]
+
+    def journaled() -> list[Any]:
+        return [r for r in read(place.database) if r.verb == "power.shutdown"]
+
+    (record,) = await until(journaled, 10, "the journal")
+    assert msgspec.json.decode(record.args_json)["for"] == "ada"
+
+
+async def test_jobs_that_do_not_end_in_time_die(place: Place) -> None:
+    place.machine("7.0")
+    await to_its_end(place)
+    await until(lambda: place.drained, 10, "it drains")
+    place.machine("7.0", draining=True)
+    await place.ticks()
+    assert not place.acts
+    place.now += 3600
+    await until(lambda: place.state() == "off", 10, "off")
+
+
+async def test_what_cannot_be_drained_goes_off_with_its_jobs(place: Place) -> None:
+    place.undrainable = BackendError("DENIED")
+    place.machine("7.0")
+    await to_its_end(place)
+    await until(lambda: place.state() == "off", 10, "off")
+    await until(lambda: place.ends() is None, 10, "over")
