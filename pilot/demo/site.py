@@ -20,6 +20,8 @@ from keys.identity import identities
 from pilot.client_config import ClientConfig
 from pilot.demo import domains, guest, people, processes, slots
 from pilot.demo.account import cache_folder
+from pilot.demo.cloud import Cloud
+from pilot.demo.ec2.fleet import LEASED
 from pilot.demo.guest import Guest
 from pilot.demo.hypervisor import PrivateHost
 from pilot.demo.plan import HOSTS, PLACES, RUNNING
@@ -34,6 +36,8 @@ from pilot.records import Node
 from pilot.wire import Snapshot
 
 READY_SECONDS = 30.0
+LEASE_SECONDS = 2700.0
+"""Of the instance that is leased: soon enough to be among what needs attention."""
 
 
 class DemoSite:
@@ -51,6 +55,7 @@ class DemoSite:
         self.port = port
         self.hosts = [PrivateHost(folder / f"{HOST_PREFIX}{n}", name) for n, name in enumerate(HOSTS)]
         self.ads = AdsFile(folder / "pool.ads")
+        self.cloud = Cloud(folder)
         self._progress = progress
         self._airboss: subprocess.Popen[bytes] | None = None
         self._stopping = False
@@ -100,6 +105,7 @@ class DemoSite:
         self._stopping = True
         self.ads.stop()
         self.stop_airboss()
+        self.cloud.stop()
         self._port.release()
         self.state.release()
 
@@ -139,7 +145,17 @@ class DemoSite:
             self.ads.start()
             lines += ["", "[[pool]]", f'name = "{slots.POOL}"', f'file = "{self.ads.path.name}"']
             lines += [f'cluster = "{slots.POOL}"', "every = 5"]
+            lines += self._start_cloud()
             self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def _start_cloud(self) -> list[str]:
+        """Start the pretended EC2, if it can be had; gives its lines of agent.toml."""
+        if missing := self.cloud.missing():
+            self._progress.say(f"  left out: EC2, since {missing} is not installed (requirements-demo.lock)")
+            return []
+        lines = self.cloud.start(self.state.record)
+        self._progress.say(f"  beside  {self.cloud.words}")
+        return lines
 
     def _define_nodes(self, shared: Guest) -> None:
         how = "KVM" if shared.accelerator == "kvm" else "TCG, since KVM boots nothing here"
@@ -175,7 +191,12 @@ class DemoSite:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    env={**os.environ, "NOTIFY_SOCKET": str(readiness.path), "PYTHONPATH": source},
+                    env={
+                        **os.environ,
+                        **self.cloud.environment,
+                        "NOTIFY_SOCKET": str(readiness.path),
+                        "PYTHONPATH": source,
+                    },
                     start_new_session=True,
                 )
             self.state.record("airboss", self._airboss.pid)
@@ -196,7 +217,7 @@ class DemoSite:
             DeadlineError: it has not; the message says how many.
         """
         seen: set[str] = set()
-        async with await self._admin() as link:
+        async with await self._link(people.ADMIN) as link:
             try:
                 async with asyncio.timeout(READY_SECONDS):
                     async for frame in link.watch():
@@ -217,7 +238,7 @@ class DemoSite:
         Raises:
             PilotError: airboss refused, or a node did not start.
         """
-        async with await self._admin() as link:
+        async with await self._link(people.ADMIN) as link:
             for cluster, names in RUNNING.items():
                 reply = await link.call("power.on", cluster, names)
                 for outcome in reply.outcomes:
@@ -233,11 +254,31 @@ class DemoSite:
             except PilotError as error:
                 if not self._stopping:
                     self._progress.say(f"A node could not be turned on: {error.message}")
+            try:
+                if not self.cloud.missing():
+                    asyncio.run(self._lease())
+            except PilotError as error:
+                if not self._stopping:
+                    self._progress.say(f"An instance could not be leased: {error.message}")
 
         threading.Thread(target=work, daemon=True, name="turn-on").start()
 
-    async def _admin(self) -> Link:
-        config = ClientConfig(self.folder / people.ADMIN.folder)
+    async def _lease(self) -> None:
+        """Have the owner lease an instance, once EC2 shows it.
+
+        Raises:
+            PilotError: airboss refused.
+        """
+        cluster, name = LEASED
+        async with await self._link(people.YOU) as link:
+            async for frame in link.watch(cluster):
+                records = frame.records if isinstance(frame, Snapshot) else frame.changed
+                if any(isinstance(one, Node) and one.name == name for one in records):
+                    break
+            await link.call("lease.set", cluster, (name,), {"seconds": LEASE_SECONDS})
+
+    async def _link(self, person: people.Person) -> Link:
+        config = ClientConfig(self.folder / person.folder)
         site = config.find("demo")
         signers = await identities([Path(site.key)], use_agent=False, ask_passphrase=None)
         return await Link.connect(site, signers, KnownHosts(config.known_hosts))

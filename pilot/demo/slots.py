@@ -1,6 +1,7 @@
 """The demo's HTCondor pool: a file of ads of a pool that does not exist, kept fresh while the demo runs.
 
-airboss says of it that it is read from a file. Its machine compute-0-0 is vc1's node, the others are none.
+airboss says of it that it is read from a file. One of its machines is vc1's compute-0-0, by its name; the
+others are instances of the pretended EC2, by their addresses.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ from pathlib import Path
 POOL = "vc1"
 FRESH_SECONDS = 30.0
 _SCHEDD = "frontend.vc1.local"
-_MEMORY = 4096
 
 
 def ads_text(now: float, began: float) -> str:
     """All ads, as `condor_status -long` writes them, of a pool whose jobs run since the demo began."""
     out = []
-    for host, address, jobs, draining in (
-        ("compute-0-0.local", "10.1.255.254", ("12.0",), False),
-        ("ip-10-0-1-7.ec2.internal", "10.0.1.7", ("12.1", "13.0"), False),
-        ("ip-10-0-1-9.ec2.internal", "10.0.1.9", ("12.2",), True),
+    for host, address, memory, jobs, draining in (
+        ("compute-0-0.local", "10.1.255.254", 2048, ("12.0",), False),
+        ("ip-10-0-1-7.ec2.internal", "10.0.1.7", 15_800, ("12.1", "13.0"), False),
+        ("ip-10-0-1-9.ec2.internal", "10.0.1.9", 15_800, ("12.2",), True),
     ):
         common: dict[str, object] = {
             "MyType": "Machine", "Machine": host, "MyAddress": f"<{address}:9618?alias={host}>",
@@ -35,7 +35,7 @@ def ads_text(now: float, began: float) -> str:
                 "State": "Drained" if draining else "Unclaimed",
                 "Activity": "Retiring" if draining else "Idle",
                 "EnteredCurrentActivity": int(began), "Cpus": 4 - len(jobs), "TotalSlotCpus": 4,
-                "Memory": _MEMORY - 512 * len(jobs), "TotalSlotMemory": _MEMORY, "LoadAvg": 0.04,
+                "Memory": memory - 512 * len(jobs), "TotalSlotMemory": memory, "LoadAvg": 0.04,
             }
         )  # fmt: skip
         for number, job in enumerate(jobs, 1):

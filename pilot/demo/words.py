@@ -31,9 +31,10 @@ def write_tools(site: DemoSite) -> Path:
         f'[ "$1" != serve ] || printf \'{{"pid":%d,"started":%d}}\' '
         f'$$ "$(cut -d" " -f22 /proc/$$/stat)" > {record}\n'
     )
+    aws = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in site.cloud.environment.items())
     for name, before, command in (
         ("pilot", "", "pilot.cli"),
-        ("pilot-agent", recorded, f"pilot.agent.main {config}"),
+        ("pilot-agent", aws + recorded, f"pilot.agent.main {config}"),
     ):
         script = folder / name
         script.write_text(f'#!/bin/sh\n{before}{python} {command} "$@"\n', encoding="utf-8")

@@ -52,8 +52,8 @@ def _answer(terminal: Terminal, question: str, key: str) -> None:
 
 def test_a_node_from_off_to_off(demo: Demo, tmp_path: Path) -> None:
     with _pilot(demo, tmp_path / "you", "you") as you, _pilot(demo, tmp_path / "them", "them") as them:
-        you.await_text("5 nodes")
-        them.await_text("2 nodes")
+        you.await_text("10 nodes")
+        them.await_text("4 nodes")
         assert not them.line(NODE)
 
         # On, by the `:` line, and its console beside the list from the first byte.
@@ -113,7 +113,7 @@ def test_a_node_from_off_to_off(demo: Demo, tmp_path: Path) -> None:
         you.await_text(f"✓ off {NODE}")
 
         # Nothing of it was seen by the owner of the other cluster.
-        assert them.line("2 nodes")
+        assert them.line("4 nodes")
         assert NODE not in them.screen()
 
         # What was asked, and the journal of it; verified with the receipts.
@@ -130,9 +130,9 @@ def test_a_node_from_off_to_off(demo: Demo, tmp_path: Path) -> None:
 
 def test_airboss_dies_and_comes_back(demo: Demo, tmp_path: Path) -> None:
     with ExitStack() as stack, _pilot(demo, tmp_path / "you", "you") as you:
-        you.await_text("5 nodes")
+        you.await_text("10 nodes")
         you.write("/compute\r")
-        you.await_text("4 of 5 nodes")
+        you.await_text("4 of 10 nodes")
         you.type("j", "Space", "j")
         you.await_text("1 marked")
         you.await_text("▌ +compute-0-2")
@@ -154,7 +154,7 @@ def test_airboss_dies_and_comes_back(demo: Demo, tmp_path: Path) -> None:
         you.type("C-]")
         you.await_text("⏎ type")
         you.type("1")
-        you.await_text("4 of 5 nodes")
+        you.await_text("4 of 10 nodes")
         you.await_text("1 marked")
         you.await_text("▌ +compute-0-2")
 
@@ -162,7 +162,7 @@ def test_airboss_dies_and_comes_back(demo: Demo, tmp_path: Path) -> None:
 def test_read_only_offers_nothing_that_changes_something(demo: Demo, tmp_path: Path) -> None:
     with _pilot(demo, tmp_path / "you", "you", "--readonly", columns=80) as you:
         you.await_text("read only")
-        you.await_text("5 nodes")
+        you.await_text("10 nodes")
         you.write(":off compute-0-0\r")
         you.await_text("nothing here is called 'off'|read-only")
         you.type("C-q")

@@ -6,11 +6,14 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pilot.demo import cloud
 from pilot.demo.state import StateFolder
 from pilot.errors import BusyError, ConfigError
 from tests.support.demo import RUNS, Demo
@@ -44,6 +47,11 @@ def start(state: Path) -> Iterator[Callable[..., Demo]]:
         demo.end()
 
 
+def here(said: str) -> list[dict[str, str]]:
+    """The nodes on hosts of `pilot nodes --json`: EC2's come when they come."""
+    return [node for node in json.loads(said) if node["provider"] != "ec2"]
+
+
 def runs(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -56,8 +64,8 @@ def test_each_owner_sees_their_own_nodes_and_the_end_leaves_nothing(
 ) -> None:
     demo = start("--headless", "--port", "0")
     demo.await_text(RUNS)
-    yours = json.loads(demo.as_person("you", "nodes", "--json").stdout)
-    theirs = json.loads(demo.as_person("them", "nodes", "--json").stdout)
+    yours = here(demo.as_person("you", "nodes", "--json").stdout)
+    theirs = here(demo.as_person("them", "nodes", "--json").stdout)
     assert {(node["cluster"], node["name"]) for node in yours} == {
         ("vc1", name) for name in ("frontend", "compute-0-0", "compute-0-1", "compute-0-2", "compute-0-3")
     }
@@ -76,6 +84,37 @@ def test_each_owner_sees_their_own_nodes_and_the_end_leaves_nothing(
     assert demo.process.returncode == 0
     assert not [pid for pid in pids if runs(pid)]
     assert not state.exists()
+
+
+def test_it_shows_a_pretended_ec2_and_says_so(start: Callable[..., Demo]) -> None:
+    demo = start("--headless", "--port", "0")
+    demo.await_text(RUNS)
+    assert b"pretended" in demo.output
+    found: dict[str, dict[str, Any]] = {}
+
+    def seen(person: str, count: int) -> bool:
+        listed = json.loads(demo.as_person(person, "instances", "--json").stdout)
+        found.clear()
+        found.update({one["name"]: one for one in listed})
+        return len(found) == count
+
+    until_sync(lambda: seen("them", 2), 60, "vc2's instances", every=0.5)
+    assert {one["cluster"] for one in found.values()} == {"vc2"}
+    until_sync(lambda: seen("you", 5) and found["remote-0-0"]["lease"], 60, "vc1's, one leased", every=0.5)
+    assert found["remote-0-0"]["lease"]["principal"] == "you@vc1"
+    assert found["remote-0-2"]["launched"] < time.time() - 86_400
+    assert found["remote-0-3"]["state"] == "stopped"
+    assert "spot capacity" in found["remote-0-3"]["reason"]
+    assert found["remote-0-4"]["state"] == "terminated"
+    said = demo.as_person("you", "instances").stdout
+    assert said.count("pretended, not the real EC2") == 2
+    machines = demo.as_person("you", "slots").stdout
+    assert "remote-0-0" in machines, machines
+
+
+def test_without_moto_it_goes_without_ec2(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cloud, "_NEEDED", ("flask", "nobody_has_this"))
+    assert cloud.Cloud(tmp_path).missing() == "nobody_has_this"
 
 
 def test_shell_has_pilot_in_its_path(state: Path, start: Callable[..., Demo]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import xml.etree.ElementTree as ET  # what is read is moto's own
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,9 @@ from xml.sax.saxutils import escape
 
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+
+SPOT_PRICES = {"m5.large": 0.0372, "m5.xlarge": 0.0741}
+"""US dollars an hour."""
 
 Answer = tuple[int, str, bytes]
 """Status, content type, body."""
@@ -50,6 +54,22 @@ def product(type: str, region: str, hour: float) -> Mapping[str, Any]:
         },
     }
     return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(price)]}
+
+
+def spot_prices(region: str, now: float) -> Answer:
+    """EC2's answer of what spot instances cost now: pretended prices of the demo's types."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(now))
+    items = "".join(
+        f"<item><instanceType>{kind}</instanceType><productDescription>Linux/UNIX</productDescription>"
+        f"<spotPrice>{hour}</spotPrice><timestamp>{at}</timestamp>"
+        f"<availabilityZone>{region}a</availabilityZone></item>"
+        for kind, hour in SPOT_PRICES.items()
+    )
+    body = (
+        f'<DescribeSpotPriceHistoryResponse xmlns="{NAMESPACE}"><requestId>pretended</requestId>'
+        f"<spotPriceHistorySet>{items}</spotPriceHistorySet><nextToken/></DescribeSpotPriceHistoryResponse>"
+    )
+    return 200, "text/xml;charset=UTF-8", body.encode()
 
 
 def overlaid(body: bytes, states: Mapping[str, tuple[str, str, str]]) -> bytes:

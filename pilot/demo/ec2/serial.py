@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import time
 from collections.abc import Callable
 
@@ -43,11 +44,11 @@ class SerialEndpoint:
         self._ended: dict[str, float] = {}
         self._acceptor: asyncssh.SSHAcceptor | None = None
 
-    async def start(self, port: int = 0) -> None:
-        """Listen on the loopback."""
+    async def start(self, port: int = 0, at: socket.socket | None = None) -> None:
+        """Listen on the loopback; `at` does so already."""
         self._acceptor = await asyncssh.listen(
-            "127.0.0.1", port, server_factory=lambda: _Server(self), server_host_keys=[self.host_key],
-            process_factory=self._serve, encoding=None, line_editor=False, config=[], gss_host=None,
+            "" if at else "127.0.0.1", port, sock=at, server_factory=lambda: _Server(self),
+            server_host_keys=[self.host_key], process_factory=self._serve, encoding=None, line_editor=False, config=[], gss_host=None,
         )  # fmt: skip
         self.address = f"127.0.0.1:{self._acceptor.get_port()}"
 

@@ -10,25 +10,29 @@ import base64
 import calendar
 import json
 import re
+import socket
 import time
 from email.utils import formatdate
 from importlib import resources
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import aiohttp
 import asyncssh
 from aiohttp import web
 
 from pilot.backends.ec2 import prices
-from pilot.demo.ec2 import answers
+from pilot.demo.ec2 import answers, past
 from pilot.demo.ec2.answers import Answer, error, xml
+from pilot.demo.ec2.fleet import populate
 from pilot.demo.ec2.guests import Guests
 from pilot.demo.ec2.moto_server import MotoServer
+from pilot.demo.ec2.past import Past
 from pilot.demo.ec2.serial import Refused, SerialEndpoint
 from pilot.demo.ec2.trouble import Trouble
 
 _SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _SKEW = 300.0
+_FORM = "application/x-www-form-urlencoded"
 _CHANGES = ("Run", "Start", "Stop", "Reboot", "Terminate", "Create", "Delete", "Modify", "Request", "Import")
 _KEPT = ("DescribeInstances", "DescribeInstanceTypes", "DescribeVpcs", "DescribeSubnets")
 _SLOW = {"StartInstances": "pending", "RunInstances": "pending", "StopInstances": "stopping"}
@@ -55,6 +59,8 @@ class StandIn:
         self.trouble = Trouble()
         self.asked: list[tuple[str, str]] = []
         """Region and action of the last calls."""
+        self.pasts: dict[str, Past] = {}
+        """What instances have behind them that moto knows nothing of, by id."""
         self.serial_enabled = True
         self.url = ""
         self._moto = MotoServer(moto)
@@ -64,18 +70,28 @@ class StandIn:
         self._runner: web.AppRunner | None = None
         self._client: aiohttp.ClientSession | None = None
 
-    async def start(self, port: int = 0, serial_port: int = 0) -> None:
-        """Run moto and listen on the loopback."""
+    async def start(
+        self, at: socket.socket | None = None, serial_at: socket.socket | None = None, fleet: bool = False
+    ) -> None:
+        """Run moto and listen.
+
+        Args:
+            at: listens already; None for any port of the loopback.
+            serial_at: the same for serial consoles.
+            fleet: whether there are the demo's instances before the first answer.
+        """
         await self._moto.start()
         self._client = aiohttp.ClientSession()
+        if fleet:
+            await populate(self.ask, self.pasts.__setitem__)
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.SockSite(self._runner, at) if at else web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        await self.serial.start(serial_port)
+        await self.serial.start(at=serial_at)
 
     async def stop(self) -> None:
         """End all of it."""
@@ -105,7 +121,9 @@ class StandIn:
         if answer is None:
             answer = await self.trouble.answer(region, action, as_json=bool(target))
         if answer is None:
-            if service in ("ec2", "ec2-instance-connect", "pricing"):
+            if action == "GetMetricData" and self.pasts:
+                answer = past.metrics(form, self.pasts, self._now())
+            elif service in ("ec2", "ec2-instance-connect", "pricing"):
                 answer = await self._own(region, action, form, body, request)
             else:
                 answer = await self._pass_on(request, body)
@@ -149,6 +167,8 @@ class StandIn:
             return self._price(json.loads(body or b"{}"))
         if action in ("GetConsoleScreenshot", "GetConsoleOutput", "SendDiagnosticInterrupt"):
             return await self._console(region, action, ids[0] if ids else "", form, request)
+        if action == "DescribeSpotPriceHistory" and self.pasts:
+            return answers.spot_prices(region, time.time())
         if action == "GetSerialConsoleAccessStatus":
             return xml(action, serialConsoleAccessEnabled=str(self.serial_enabled).lower())
         if action == "MonitorInstances":
@@ -173,13 +193,22 @@ class StandIn:
             self._kept.clear()
         if answer[0] == 200 and form.get("DryRun") != "true":
             self._changed(action, ids or re.findall(r"<instanceId>(i-\w+)<", answer[2].decode()))
-        states = self._states()
-        if states and action in ("DescribeInstances", "DescribeInstanceStatus"):
-            return 200, answer[1], answers.overlaid(answer[2], states) if answer[0] == 200 else answer[2]
-        return answer
+        if answer[0] != 200 or action not in ("DescribeInstances", "DescribeInstanceStatus"):
+            return answer
+        said = answer[2]
+        if self.pasts:
+            said = past.told(said, self.pasts)
+        if states := self._states():
+            said = answers.overlaid(said, states)
+        return 200, answer[1], said
 
     def _changed(self, action: str, ids: list[str]) -> None:
         for instance_id in ids:
+            if action == "StartInstances" and instance_id in self.pasts:
+                self.pasts[instance_id] = Past(self._now())
+            elif action in ("StopInstances", "TerminateInstances") and instance_id in self.pasts:
+                before = self.pasts[instance_id]
+                self.pasts[instance_id] = Past(before.launched, percent=before.percent)
             if action in _SLOW and self.slow:
                 self._passing[instance_id] = _SLOW[action], time.monotonic() + self.slow
             elif action == "TerminateInstances":
@@ -250,13 +279,23 @@ class StandIn:
         if instance_id in (states := self._states()):
             return states[instance_id][0]
         body = f"Action=DescribeInstances&Version=2016-11-15&InstanceId.1={instance_id}".encode()
-        form = "application/x-www-form-urlencoded"
-        headers = {"Content-Type": form, "Authorization": request.headers.get("Authorization", "")}
+        headers = {"Content-Type": _FORM, "Authorization": request.headers.get("Authorization", "")}
         headers["Authorization"] = headers["Authorization"].replace("/ec2-instance-connect/", "/ec2/")
         headers["Host"] = f"ec2.{region or 'us-east-1'}.amazonaws.com"
         answer = await self._send(body, headers, "/")
         found = re.search(rb"<instanceState>.*?<name>([\w-]+)</name>", answer[2], re.DOTALL)
         return found[1].decode() if answer[0] == 200 and found else ""
+
+    async def ask(self, region: str, action: str, form: dict[str, str]) -> str:
+        """What moto says to somebody else than a client."""
+        body = urlencode({"Action": action, "Version": "2016-11-15", **form}).encode()
+        who = f"AWS4-HMAC-SHA256 Credential=PRETENDED/20250101/{region}/ec2/aws4_request"
+        headers = {
+            "Authorization": f"{who}, SignedHeaders=host, Signature=0", "Content-Type": _FORM,
+            "Host": f"ec2.{region}.amazonaws.com",
+            "X-Amz-Date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
+        }  # fmt: skip
+        return (await self._send(body, headers, "/"))[2].decode("utf-8", "replace")
 
     async def _pass_on(self, request: web.Request, body: bytes) -> Answer:
         names = ("Authorization", "Content-Type", "X-Amz-Target", "X-Amz-Date", "Host", "User-Agent")
