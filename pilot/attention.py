@@ -15,6 +15,8 @@ FULL = 0.9
 IDLE_SECONDS = 7200.0
 LEASE_SECONDS = 3600.0
 """Before the end of a lease."""
+POOL_SECONDS = 900.0
+"""After which an instance that runs is expected in its cluster's HTCondor pool."""
 FLAPS = 4
 """So many changes between on and off within FLAP_SECONDS are no intention."""
 FLAP_SECONDS = 600.0
@@ -47,6 +49,8 @@ class Concern(msgspec.Struct, frozen=True):
     """Id of the verb that mends it; empty if none does."""
     count: int = 1
     """How many things it speaks of."""
+    name: str = ""
+    """What people call what it is about, where its record does not tell."""
 
 
 Flapped = Mapping[str, Collection[float]]
@@ -78,7 +82,11 @@ def concerns(
     silent = {
         record.name for record in records.values() if isinstance(record, Host) and record.state == "down"
     }
+    pools = {one.cluster: one.pool for one in records.values() if isinstance(one, Machine) and one.cluster}
+    machines = {one.node for one in records.values() if isinstance(one, Machine)} if pools else set()
     for record in records.values():
+        if isinstance(record, Instance) and record.node not in machines:
+            found += _outside(record, records, pools.get(record.cluster, ""), now)
         if look := _LOOKS.get(type(record)):
             found += look(record, records, now)
         if isinstance(record, Node) and record.host not in silent:
@@ -139,7 +147,25 @@ def _pool(pool: Pool, _records: Mapping[str, AnyRecord], _now: float) -> Iterato
         yield Concern(Level.SOON, pool.id, "full", words)
 
 
+def _outside(one: Instance, records: Mapping[str, AnyRecord], pool: str, now: float) -> Iterator[Concern]:
+    """An instance that is no machine of its cluster's pool; `pool` is empty if the cluster has none."""
+    if pool and one.state == "running" and now - one.launched >= POOL_SECONDS:
+        words = f"it runs, and is not in the HTCondor pool {pool}: its console may tell why"
+        name = _name(one, records)
+        yield Concern(Level.WASTE, one.id, "no slots", words, one.launched, "console.open", name=name)
+
+
+def _name(one: Instance, records: Mapping[str, AnyRecord]) -> str:
+    node = records.get(one.node)
+    return node.name if isinstance(node, Node) else ""
+
+
 def _instance(one: Instance, records: Mapping[str, AnyRecord], now: float) -> Iterator[Concern]:
+    for concern in _of_instance(one, now):
+        yield msgspec.structs.replace(concern, name=_name(one, records))
+
+
+def _of_instance(one: Instance, now: float) -> Iterator[Concern]:
     if one.state == "running" and "impaired" in (one.system_check, one.instance_check):
         which = "EC2's own" if one.system_check == "impaired" else "the instance's"
         words = f"{which} status check fails: off and on moves it to other hardware"

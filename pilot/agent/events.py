@@ -84,8 +84,9 @@ class Events:
         if isinstance(record, Node) and record.provider == "libvirt":
             place = self._records.get(f"host:{record.host}")
         elif isinstance(record, Instance | Node):
-            region = record.region if isinstance(record, Instance) else record.host
-            place = self._records.get(f"source:ec2/{region}")
+            known = record if isinstance(record, Instance) else self._records.get(f"instance:{record.domain}")
+            account = f"{known.account}/{known.region}" if isinstance(known, Instance) else ""
+            place = self._records.get(f"source:ec2/{account}")
         elif isinstance(record, Machine):
             pools = (self._records.get(f"source:{kind}/{record.pool}") for kind in ("condor", "file"))
             place = next((pool for pool in pools if pool is not None), None)
@@ -103,7 +104,7 @@ class Events:
             self.number,
             self._clock(),
             record.id,
-            _name(record),
+            self._name(record),
             said.words,
             said.what,
             said.tone,
@@ -113,6 +114,16 @@ class Events:
         self.kept.append(happening)
         for reader in self._readers:
             reader.set()
+
+    def _name(self, record: AnyRecord) -> str:
+        if isinstance(record, Instance):
+            node = self._records.get(record.node)
+            return node.name if isinstance(node, Node) else record.id.removeprefix("instance:")
+        if isinstance(record, Node):
+            return record.name or record.domain
+        if isinstance(record, Pool):
+            return f"{record.host} {record.name}"
+        return getattr(record, "name", "") or record.id.partition(":")[2]
 
     # --- told to readers -----------------------------------------------------------------------------
 
@@ -189,11 +200,3 @@ def _cluster(record: AnyRecord) -> str | None:
         return record.cluster
     # A machine that is no node of the site is nobody's.
     return record.cluster if isinstance(record, Machine) and record.node else None
-
-
-def _name(record: AnyRecord) -> str:
-    if isinstance(record, Node):
-        return record.name or record.domain
-    if isinstance(record, Pool):
-        return f"{record.host} {record.name}"
-    return getattr(record, "name", "") or record.id.partition(":")[2]

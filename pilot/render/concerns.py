@@ -37,6 +37,11 @@ def name_of(record: AnyRecord | None, key: str) -> str:
     return key
 
 
+def called(concern: Concern, record: AnyRecord | None) -> str:
+    """What people call what it is about."""
+    return concern.name or name_of(record, concern.about)
+
+
 def whose(record: AnyRecord | None) -> str:
     """The cluster it is of; empty if it is of none."""
     return getattr(record, "cluster", "")
@@ -55,7 +60,7 @@ def since_cell(concern: Concern, now: float) -> Cell:
 
 def plain_line(concern: Concern, record: AnyRecord | None) -> str:
     """All of it in one sentence, for what is wider than a table."""
-    return f"{name_of(record, concern.about)}: {concern.words}"
+    return f"{called(concern, record)}: {concern.words}"
 
 
 def concern_table(
@@ -68,6 +73,6 @@ def concern_table(
     for one in found:
         record, verb = records.get(one.about), BY_ID.get(one.verb)
         mend = Cell(verb.label if verb is not None else "", "strong")
-        where = Cell(name_of(record, one.about), "strong")
+        where = Cell(called(one, record), "strong")
         rows.append((kind_cell(one), where, Cell(whose(record)), since_cell(one, now), mend, Cell(one.words)))
     return table(columns, rows, colour)

@@ -14,7 +14,7 @@ def by_network(record: AnyRecord) -> Iterable[Entry]:
     if isinstance(record, Source) and record.type == "ec2":
         yield _region(record.name, record)
     elif isinstance(record, Instance):
-        region = _region(record.region)
+        region = _region(f"{record.account}/{record.region}")
         vpc = below(region, f"{region.key}/{record.vpc}", (0, record.vpc), record.vpc or "no VPC", None)
         name = record.subnet or "no subnet"
         subnet = below(vpc, f"{vpc.key}/{record.subnet}", (0, record.subnet), name, None)
@@ -26,7 +26,7 @@ def by_cluster(record: AnyRecord) -> Iterable[Entry]:
     if isinstance(record, Source) and record.type == "ec2":
         yield _region(record.name, record)
     elif isinstance(record, Instance):
-        region = _region(record.region)
+        region = _region(f"{record.account}/{record.region}")
         step = (0 if record.cluster else 1, natural_key(record.cluster))
         key, name = f"{region.key}/{record.cluster}", record.cluster or "no cluster"
         cluster = below(region, key, step, name, None)

@@ -117,9 +117,9 @@ def test_a_node_from_off_to_off(demo: Demo, tmp_path: Path) -> None:
         assert NODE not in them.screen()
 
         # What was asked, and the journal of it; verified with the receipts.
-        you.type("2")
+        you.type("9")
         you.await_text(f"off {NODE}")
-        you.type("3")
+        you.write(":journal\r")
         you.await_text(f"power.off +{NODE}")
         you.type("v")
         you.await_text("the chain of all .* records is right", 60)

@@ -48,7 +48,8 @@ class SerialEndpoint:
         """Listen on the loopback; `at` does so already."""
         self._acceptor = await asyncssh.listen(
             "" if at else "127.0.0.1", port, sock=at, server_factory=lambda: _Server(self),
-            server_host_keys=[self.host_key], process_factory=self._serve, encoding=None, line_editor=False, config=[], gss_host=None,
+            server_host_keys=[self.host_key], process_factory=self._serve, encoding=None, line_editor=False,
+            config=[], gss_host=None,
         )  # fmt: skip
         self.address = f"127.0.0.1:{self._acceptor.get_port()}"
 
