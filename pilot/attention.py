@@ -49,8 +49,6 @@ class Concern(msgspec.Struct, frozen=True):
     """Id of the verb that mends it; empty if none does."""
     count: int = 1
     """How many things it speaks of."""
-    name: str = ""
-    """What people call what it is about, where its record does not tell."""
 
 
 Flapped = Mapping[str, Collection[float]]
@@ -86,7 +84,7 @@ def concerns(
     machines = {one.node for one in records.values() if isinstance(one, Machine)} if pools else set()
     for record in records.values():
         if isinstance(record, Instance) and record.node not in machines:
-            found += _outside(record, records, pools.get(record.cluster, ""), now)
+            found += _outside(record, pools.get(record.cluster, ""), now)
         if look := _LOOKS.get(type(record)):
             found += look(record, records, now)
         if isinstance(record, Node) and record.host not in silent:
@@ -147,25 +145,14 @@ def _pool(pool: Pool, _records: Mapping[str, AnyRecord], _now: float) -> Iterato
         yield Concern(Level.SOON, pool.id, "full", words)
 
 
-def _outside(one: Instance, records: Mapping[str, AnyRecord], pool: str, now: float) -> Iterator[Concern]:
+def _outside(one: Instance, pool: str, now: float) -> Iterator[Concern]:
     """An instance that is no machine of its cluster's pool; `pool` is empty if the cluster has none."""
     if pool and one.state == "running" and now - one.launched >= POOL_SECONDS:
         words = f"it runs, and is not in the HTCondor pool {pool}: its console may tell why"
-        name = _name(one, records)
-        yield Concern(Level.WASTE, one.id, "no slots", words, one.launched, "console.open", name=name)
+        yield Concern(Level.WASTE, one.id, "no slots", words, one.launched, "console.open")
 
 
-def _name(one: Instance, records: Mapping[str, AnyRecord]) -> str:
-    node = records.get(one.node)
-    return node.name if isinstance(node, Node) else ""
-
-
-def _instance(one: Instance, records: Mapping[str, AnyRecord], now: float) -> Iterator[Concern]:
-    for concern in _of_instance(one, now):
-        yield msgspec.structs.replace(concern, name=_name(one, records))
-
-
-def _of_instance(one: Instance, now: float) -> Iterator[Concern]:
+def _instance(one: Instance, _records: Mapping[str, AnyRecord], now: float) -> Iterator[Concern]:
     if one.state == "running" and "impaired" in (one.system_check, one.instance_check):
         which = "EC2's own" if one.system_check == "impaired" else "the instance's"
         words = f"{which} status check fails: off and on moves it to other hardware"

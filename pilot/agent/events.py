@@ -104,7 +104,7 @@ class Events:
             self.number,
             self._clock(),
             record.id,
-            self._name(record),
+            _name(record),
             said.words,
             said.what,
             said.tone,
@@ -114,16 +114,6 @@ class Events:
         self.kept.append(happening)
         for reader in self._readers:
             reader.set()
-
-    def _name(self, record: AnyRecord) -> str:
-        if isinstance(record, Instance):
-            node = self._records.get(record.node)
-            return node.name if isinstance(node, Node) else record.id.removeprefix("instance:")
-        if isinstance(record, Node):
-            return record.name or record.domain
-        if isinstance(record, Pool):
-            return f"{record.host} {record.name}"
-        return getattr(record, "name", "") or record.id.partition(":")[2]
 
     # --- told to readers -----------------------------------------------------------------------------
 
@@ -200,3 +190,11 @@ def _cluster(record: AnyRecord) -> str | None:
         return record.cluster
     # A machine that is no node of the site is nobody's.
     return record.cluster if isinstance(record, Machine) and record.node else None
+
+
+def _name(record: AnyRecord) -> str:
+    if isinstance(record, Node):
+        return record.name or record.domain
+    if isinstance(record, Pool):
+        return f"{record.host} {record.name}"
+    return getattr(record, "name", "") or record.id.partition(":")[2]

@@ -10,7 +10,7 @@ import msgspec
 from pilot.attention import Concern
 from pilot.journal import Record as JournalRecord
 from pilot.records import AnyRecord, Host, Instance, Machine, Node, Pool, Queue, Source
-from pilot.render.concerns import called, whose
+from pilot.render.concerns import name_of, whose
 from pilot.wire import HostLoad, Outcome, Recording, byte_rate
 from pilot.wire.load_frames import UNKNOWN
 
@@ -209,4 +209,4 @@ def concern_json(concern: Concern, records: Mapping[str, AnyRecord]) -> dict[str
     record = records.get(concern.about)
     fields = msgspec.structs.asdict(concern)
     fields["level"] = concern.level.name.lower()
-    return {**fields, "name": called(concern, record), "cluster": whose(record)}
+    return {**fields, "name": name_of(record, concern.about), "cluster": whose(record)}

@@ -44,6 +44,10 @@ class Instance(Record, frozen=True, tag="instance"):
     state: InstanceState
     launched: float
     """When it was started last."""
+    name: str = ""
+    """Its Name tag, or EC2's id."""
+    network: str = ""
+    """What its VPC and its subnet are called, with `/` between; of those without a name, the subnet's id."""
     type: str = ""
     ami: str = ""
     vpc: str = ""

@@ -29,17 +29,12 @@ def name_of(record: AnyRecord | None, key: str) -> str:
     if isinstance(record, Node):
         return record.name or record.domain
     if isinstance(record, Instance):
-        return record.id.removeprefix("instance:")
+        return record.name or record.id.removeprefix("instance:")
     if isinstance(record, Pool | Network):
         return f"{record.host} {record.name}"
     if isinstance(record, Host | Machine | Source):
         return record.name
     return key
-
-
-def called(concern: Concern, record: AnyRecord | None) -> str:
-    """What people call what it is about."""
-    return concern.name or name_of(record, concern.about)
 
 
 def whose(record: AnyRecord | None) -> str:
@@ -60,7 +55,7 @@ def since_cell(concern: Concern, now: float) -> Cell:
 
 def plain_line(concern: Concern, record: AnyRecord | None) -> str:
     """All of it in one sentence, for what is wider than a table."""
-    return f"{called(concern, record)}: {concern.words}"
+    return f"{name_of(record, concern.about)}: {concern.words}"
 
 
 def concern_table(
@@ -73,6 +68,6 @@ def concern_table(
     for one in found:
         record, verb = records.get(one.about), BY_ID.get(one.verb)
         mend = Cell(verb.label if verb is not None else "", "strong")
-        where = Cell(called(one, record), "strong")
+        where = Cell(name_of(record, one.about), "strong")
         rows.append((kind_cell(one), where, Cell(whose(record)), since_cell(one, now), mend, Cell(one.words)))
     return table(columns, rows, colour)

@@ -48,7 +48,11 @@ def busy(machine: Machine) -> list[Slot]:
 
 def jobs_cell(machine: Machine) -> Cell:
     """How many of its slots have a job."""
-    count = len(busy(machine))
+    return busy_cell(len(busy(machine)))
+
+
+def busy_cell(count: int) -> Cell:
+    """So many slots have a job."""
     return Cell(f"{count} busy" if count else "", "" if count else "dim")
 
 

@@ -99,8 +99,6 @@ def _pool(
     name: str, source: Source | None, machines: Sequence[Machine], pools: Pools, now: float
 ) -> tuple[Cell, ...]:
     state = source_cells.state_cell(source, now) if source is not None else Cell("")
-    if source is not None and source.type == "file" and source.state == "up":
-        state = Cell("◇ a file of ads", "busy")
     age = ago(source.good, now) if source is not None and source.good else ""
     cpus, free = sum(m.cpus for m in machines), sum(m.free_cpus for m in machines)
     jobs = sum(len(cells.busy(machine)) for machine in machines)

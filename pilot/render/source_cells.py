@@ -14,6 +14,8 @@ def state_cell(source: Source, now: float) -> Cell:
     if source.state == "down":
         old = f", {ago(source.good, now)} old" if source.good else ""
         return Cell(f"✕ silent{old}", "bad")
+    if source.type == "file":
+        return Cell("◇ a file of ads", "busy")
     return Cell("◇ pretended", "busy") if source.pretended else Cell("● answers", "good")
 
 
@@ -22,5 +24,6 @@ def words_cell(source: Source) -> Cell:
     if source.state == "down":
         return Cell(source.words or source.detail, "bad")
     if source.pretended:
-        return Cell(source.detail or "not the real thing", "busy")
+        known = {"ec2": "not the real EC2", "file": "no pool is asked, and nothing can be drained"}
+        return Cell(source.detail or known.get(source.type, "not the real thing"), "busy")
     return Cell("")

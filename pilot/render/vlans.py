@@ -59,7 +59,7 @@ def vlans_of(records: Iterable[AnyRecord]) -> dict[int | None, list[Carrier]]:
     for (host, name), network in networks.items():
         found.setdefault(network.vlan, {})[host, name] = Carrier(host, name, network, [])
     for node in everything:
-        for number, nic in enumerate(node.nics if isinstance(node, Node) else ()):
+        for number, nic in enumerate(node.nics if isinstance(node, Node) and node.provider != "ec2" else ()):
             assert isinstance(node, Node)
             where = (node.host, nic.network)
             carriers = found.setdefault(nic.vlan, {})

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding
 
-from pilot.records import Instance, Node, Source
+from pilot.records import Instance, Source
 from pilot.render import instance_cells as cells
 from pilot.render import source_cells
 from pilot.render.palette import Tone
@@ -71,13 +71,19 @@ class InstancesScreen(TreeScreen):
         )
 
     def name_cell(self, entry: Entry) -> Cell:
-        """An instance by its Name tag, and its id."""
-        record = entry.record
-        if not isinstance(record, Instance):
-            return super().name_cell(entry)
-        node = self.cockpit.desk.live.store.records.get(record.node)
-        name = node.name if isinstance(node, Node) else ""
-        return Cell(f"{name}  {entry.name}" if name and name != entry.name else entry.name)
+        """Instances, VPCs and subnets by their Name tag, and the id."""
+        name = self._called(entry)
+        return Cell(f"{name}  {entry.name}") if name not in ("", entry.name) else super().name_cell(entry)
+
+    def _called(self, entry: Entry) -> str:
+        if isinstance(entry.record, Instance):
+            return entry.record.name
+        if entry.record is not None or self._by_cluster:
+            return ""
+        # What a VPC or a subnet is called is told with the instances in it.
+        some = next(self._instances(entry.key), None)
+        vpc, slash, subnet = some.network.partition("/") if some is not None else ("", "", "")
+        return vpc if entry.depth == 1 and slash else subnet or vpc if entry.depth > 1 else ""
 
     def cells(self) -> list[TableColumn[Entry]]:
         """What is known of each line."""
@@ -112,12 +118,14 @@ class InstancesScreen(TreeScreen):
         return Cell(f"~{total:.2f} $" if total else "", "dim")
 
     def _that_run(self, key: str) -> Iterator[Instance]:
+        return (one for one in self._instances(key) if one.state == "running")
+
+    def _instances(self, key: str) -> Iterator[Instance]:
         for entry in self.outline.below(key):
             if isinstance(entry.record, Instance):
-                if entry.record.state == "running":
-                    yield entry.record
+                yield entry.record
             else:
-                yield from self._that_run(entry.key)
+                yield from self._instances(entry.key)
 
     def _what(self, entry: Entry, now: float) -> Cell:
         record = entry.record

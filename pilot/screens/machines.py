@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
-from pilot.records import Machine, Queue, Slot, Source
+from pilot.records import Machine, Node, Queue, Slot, Source
 from pilot.render import machine_cells as cells
 from pilot.render import source_cells
 from pilot.render.table import Cell
@@ -109,7 +109,12 @@ class MachinesScreen(TreeScreen):
             return cells.job_cell(slot, now)
         if isinstance(record, Machine):
             return cells.jobs_cell(record)
-        return cells.queue_cell(self._queues(entry))
+        queues = list(self._queues(entry))
+        if not queues and isinstance(record, Source):
+            # Owners are told of their own machines only, and not of what waits.
+            below = (line.record for line in self.outline.below(entry.key))
+            return cells.busy_cell(sum(len(cells.busy(one)) for one in below if isinstance(one, Machine)))
+        return cells.queue_cell(queues)
 
     def _queues(self, entry: Entry) -> Iterable[Queue]:
         if isinstance(entry.record, Queue):
@@ -123,4 +128,10 @@ class MachinesScreen(TreeScreen):
         record = entry.record
         if isinstance(record, Source):
             return source_cells.words_cell(record)
-        return cells.machine_words(record) if isinstance(record, Machine) and entry.part is None else Cell("")
+        if not isinstance(record, Machine) or entry.part is not None:
+            return Cell("")
+        words = cells.machine_words(record)
+        node = self.cockpit.desk.live.store.records.get(record.node)
+        return (
+            Cell(f"{node.cluster}/{node.name}  {words.text}", words.tone) if isinstance(node, Node) else words
+        )

@@ -84,7 +84,7 @@ class OverviewScreen(FilteredScreen):
         return self.cockpit.desk.live.store.records.get(concern.about)
 
     def _called(self, concern: Concern) -> str:
-        return cells.called(concern, self._record(concern))
+        return cells.name_of(self._record(concern), concern.about)
 
     @property
     def table(self) -> VirtualTable[Concern]:
@@ -230,7 +230,7 @@ def _key(concern: Concern) -> str:
 
 _FIELDS: dict[str, Callable[[Concern, AnyRecord | None], str]] = {
     "what": lambda one, _: one.kind,
-    "name": cells.called,
+    "name": lambda one, record: cells.name_of(record, one.about),
     "cluster": lambda _, record: cells.whose(record),
     "host": lambda _, record: getattr(record, "host", ""),
     "words": lambda one, _: one.words,
@@ -249,7 +249,7 @@ class _Haystack:
 
     @property
     def title(self) -> str:
-        return cells.called(self._concern, self._record)
+        return cells.name_of(self._record, self._concern.about)
 
     @property
     def text(self) -> str:

@@ -39,4 +39,5 @@ def _region(name: str, record: Source | None = None) -> Entry:
 
 def _instance(branch: Entry, record: Instance) -> Entry:
     name = record.id.removeprefix("instance:")
-    return below(branch, record.id, (0, natural_key(name)), name, record, node=record.node)
+    step = (0, f"{natural_key(record.name)}\0{name}")
+    return below(branch, record.id, step, name, record, node=record.node)

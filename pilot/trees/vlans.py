@@ -1,4 +1,4 @@
-"""VLANs with what carries them on each host, and the interfaces that are on them."""
+"""VLANs with what carries them on each host, and the interfaces that are on them. EC2 has none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def entries(record: AnyRecord) -> Iterable[Entry]:
         vlan = _vlan(record.vlan)
         yield vlan
         yield _network(vlan, record.host, record.name, record)
-    elif isinstance(record, Node):
+    elif isinstance(record, Node) and record.provider != "ec2":
         for number, nic in enumerate(record.nics):
             yield from _nic(record, number, nic)
 

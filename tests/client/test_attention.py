@@ -44,6 +44,16 @@ def test_nothing_needs_attention_where_all_is_well() -> None:
     assert said(host("up"), node(), node(id="m", state="off"), pool, instance()) == []
 
 
+def test_an_instance_that_is_in_no_pool_of_its_cluster() -> None:
+    other = Machine("machine:vc1/other", "vc1", "other", "Unclaimed", "Idle", node="ec2:o", cluster="vc1")
+    its = msgspec.structs.replace(other, id="machine:vc1/its", name="its", node="ec2:i")
+    assert said(instance(), other) == [("no slots", "console.open")]
+    assert said(instance(), other, its) == []
+    assert said(instance(launched=NOW - 60), other) == [], "it may be on its way there"
+    assert said(instance(state="stopped"), other) == []
+    assert said(instance(cluster="vc2"), other) == [], "its cluster has no pool"
+
+
 def test_nodes() -> None:
     assert said(node(hung_ms=14_000)) == [("hung", "power.reset")]
     assert said(node(state="crashed")) == [("crashed", "power.on")]

@@ -161,6 +161,29 @@ def node_id(instance_id: str) -> str:
     return f"ec2:{instance_id}"
 
 
+_READ = frozenset({
+    "InstanceId", "State", "StateReason", "StateTransitionReason", "Tags", "CpuOptions", "SubnetId", "VpcId",
+    "NetworkInterfaces", "LaunchTime", "InstanceType", "ImageId", "Placement", "PrivateIpAddress",
+    "PublicIpAddress", "PrivateDnsName", "InstanceLifecycle", "HibernationOptions", "Platform",
+    "PlatformDetails",
+})  # fmt: skip
+_NIC = ("MacAddress", "SubnetId", "Status")
+
+
+def lean(page: Any) -> None:
+    """Leave nothing in an answer of DescribeInstances that no record is made of: it is kept for thousands."""
+    for reservation in rows(table(page).get("Reservations")):
+        for raw in rows(reservation.get("Instances")):
+            instance = cast("dict[str, Any]", raw)
+            for name in instance.keys() - _READ:
+                del instance[name]
+            if "NetworkInterfaces" in instance:
+                instance["NetworkInterfaces"] = [
+                    {name: nic[name] for name in _NIC if name in nic}
+                    for nic in rows(instance["NetworkInterfaces"])
+                ]
+
+
 def records(
     raw: Mapping[str, Any],
     account: str,
@@ -209,7 +232,8 @@ def records(
     )  # fmt: skip
     instance = Instance(
         id=f"instance:{instance_id}", node=node.id, cluster=cluster, region=region, account=account,
-        state=state, launched=moment(raw.get("LaunchTime")), type=text(raw.get("InstanceType")),
+        state=state, launched=moment(raw.get("LaunchTime")), name=name, network=facts.subnet,
+        type=text(raw.get("InstanceType")),
         ami=text(raw.get("ImageId")), vpc=text(raw.get("VpcId")), subnet=subnet,
         zone=text(table(raw.get("Placement")).get("AvailabilityZone")),
         private_address=text(raw.get("PrivateIpAddress")), public_address=text(raw.get("PublicIpAddress")),
