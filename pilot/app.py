@@ -29,6 +29,7 @@ from pilot.screens.filtered import FilteredScreen
 from pilot.screens.hosts import HostsScreen
 from pilot.screens.instances import InstancesScreen
 from pilot.screens.journal import JournalScreen
+from pilot.screens.lease_warnings import LeaseWarnings
 from pilot.screens.machines import MachinesScreen
 from pilot.screens.nodes import NodesScreen
 from pilot.screens.overview import OverviewScreen
@@ -99,6 +100,7 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
         self._recordings: RecordingTabs | None = None
         self._wall: WallScreen | None = None
         self._explained: PilotError | None = None
+        self._warnings = LeaseWarnings(self, cockpit)
 
     def on_mount(self) -> None:
         """Connect once the first frame is on the screen."""
@@ -117,6 +119,7 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
         """Explain once what stopped the connection."""
         if not self.is_running:
             return
+        self._warnings.look()
         live = self.cockpit.desk.live
         if live.state != "refused":
             self._explained = None
@@ -142,6 +145,7 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
 
     async def on_unmount(self) -> None:
         """What is held is not sent, and all links end."""
+        self._warnings.stop()
         for desk in self.cockpit.desks():
             await desk.activities.close()
         await self.cockpit.sites.close()
@@ -178,6 +182,11 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
             if nodes is None:
                 nodes, hidden = self._targets()
             self.post_message(acting.VerbChosen(destination.verb, nodes, hidden))
+        elif isinstance(destination, going.Leased):
+            nodes, hidden = destination.nodes, 0
+            if nodes is None:
+                nodes, hidden = self._targets()
+            self.post_message(acting.LeaseWanted(nodes, destination.when, hidden))
         elif isinstance(destination, going.Together):
             named = destination.nodes
             self.post_message(acting.BroadcastWanted(*(self._targets() if named is None else (named,))))
@@ -243,10 +252,16 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
         """A verb for nodes; a console is opened in a tab."""
         if event.verb.id == "console.open":
             self.post_message(acting.ConsolesWanted(event.nodes))
+        elif event.verb.id == "lease.set" and not event.args:
+            self.post_message(acting.LeaseWanted(event.nodes, hidden=event.hidden))
         elif event.verb.id == "screen.open":
             self.post_message(acting.ScreensWanted(event.nodes))
         else:
             acting.ask(self, self.cockpit, event.verb, event.nodes, event.hidden, event.args)
+
+    def on_lease_wanted(self, event: acting.LeaseWanted) -> None:
+        """Say until when nodes run."""
+        acting.lease(self, self.cockpit, event)
 
     def on_consoles_wanted(self, event: acting.ConsolesWanted) -> None:
         """Open a console's tab, or go to it if it is open."""

@@ -10,6 +10,7 @@ from itertools import islice
 
 import msgspec
 
+from pilot import leasing
 from pilot.errors import NoSuchNodeError, UsageError
 from pilot.records import AnyRecord, Node
 from pilot.render.natural import natural_key
@@ -90,7 +91,14 @@ class Together(msgspec.Struct, frozen=True):
     nodes: tuple[Node, ...] | None
 
 
-Destination = Area | Command | Spot | Line | Asked | Together
+class Leased(msgspec.Struct, frozen=True):
+    """Until when nodes run; those marked if none are named, and asked for if no time is."""
+
+    nodes: tuple[Node, ...] | None
+    when: str
+
+
+Destination = Area | Command | Spot | Line | Asked | Together | Leased
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -104,6 +112,8 @@ class Known(msgspec.Struct, frozen=True):
     verbs: Sequence[Verb] = ()
     others: Sequence[AnyRecord] = ()
     """What is no node and has a name: hosts, instances, machines, pools."""
+    now: float = 0.0
+    """Seconds since the epoch: times are to come."""
 
 
 def node_verbs(readonly: bool = False) -> tuple[Verb, ...]:
@@ -138,6 +148,9 @@ def go(line: str, known: Known) -> Destination | None:
     if head.startswith("@"):
         return Command("cluster", (words[0][1:],))
     for verb in known.verbs:
+        if head in (verb.label, verb.id) and verb.id == "lease.set":
+            named, when = leasing.parted(rest, known.now)
+            return Leased(_nodes(named, known.nodes) if named else None, when)
         if head in (verb.label, verb.id):
             return Asked(verb, _nodes(rest, known.nodes) if rest else None)
     found = [node for node in known.nodes if words[0] in (node.name, node.id, node.domain)]

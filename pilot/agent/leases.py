@@ -27,7 +27,7 @@ from pilot.backends.provider import Provider
 from pilot.errors import BusyError, DeadlineError, PilotError, RefusedError, StorageError, UsageError
 from pilot.records import Node
 from pilot.verbs import Value
-from pilot.verbs.leases import LONGEST
+from pilot.verbs.leases import LONGEST, warned_before
 from pilot.wire import Notice, Outcome, Result, plain
 
 _log = logging.getLogger(__name__)
@@ -36,8 +36,6 @@ VERBS = ("lease.set", "lease.renew", "lease.cancel")
 TICK_SECONDS = 1.0
 FOLLOW_TICKS = 5
 """After so many ticks, what another airboss of the same database wrote is taken up."""
-WARN_SECONDS = 900.0
-"""How long before its end people are told, at most: of a short lease, a quarter of it."""
 LEAST_WARNING = 60.0
 AGAIN_FIRST, AGAIN_LAST = 30.0, 3600.0
 """Seconds between two tries to turn a node off."""
@@ -180,7 +178,7 @@ class Leases:
         for row in list(self._rows.values()):
             if row.node in self._tasks:
                 continue
-            warning = min(WARN_SECONDS, row.seconds / 4)
+            warning = warned_before(row.seconds)
             if not row.warned and now >= row.ends - warning:
                 await self._warn(row, now, min(LEAST_WARNING, warning))
             elif row.warned and now >= row.ends and now >= self._tries.get(row.node, (0, 0.0))[1]:

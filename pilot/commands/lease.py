@@ -8,9 +8,8 @@ import time
 
 from pilot.commands.context import Context
 from pilot.commands.power import Power
-from pilot.commands.when import coming
 from pilot.errors import Exit
-from pilot.verbs import BY_ID, Value, Verb
+from pilot.leasing import asked
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "when",
         metavar="WHEN",
-        help="19:00, 2026-11-24T08:00, or +8h from now; renew: as long again; off: no lease any more",
+        help="19:00, 8h, 'tomorrow 8:00', 2026-11-24T08:00; renew: as long again; off: no lease any more",
     )
 
 
@@ -37,18 +36,3 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         power.interrupted()
         return Exit.INTERRUPTED
-
-
-def asked(when: str, now: float) -> tuple[Verb, dict[str, Value]]:
-    """The verb that is meant, and what it is given.
-
-    Raises:
-        UsageError: it is no time to come.
-    """
-    if when == "off":
-        return BY_ID["lease.cancel"], {}
-    if when == "renew":
-        return BY_ID["lease.renew"], BY_ID["lease.renew"].arguments({})
-    verb = BY_ID["lease.set"]
-    ends, seconds = coming(when, now)
-    return verb, verb.arguments({"seconds": seconds} if seconds else {"ends": ends})

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(context: Context, args: argparse.Namespace) -> int:
-    from pilot.commands.when import moment
+    from pilot.moments import moment
 
     last = args.last if args.last is not None else MOST if args.since or args.boot else LAST
     async with await context.connect() as link:

@@ -7,12 +7,14 @@ from pilot.render.nodes import console_cell, state_cell
 from pilot.render.palette import Tone
 from pilot.render.sparkline import sparkline
 from pilot.render.table import Cell
-from pilot.render.times import ago, memory
+from pilot.render.times import ago, duration, local, memory
 
 SPARK_CELLS = 8
 BUSY_PERCENT = 90
 UNKNOWN = 255
 """A sample that is not known."""
+_LEASE_SOON = 3600.0
+_DAY = 86_400.0
 
 
 def cluster_cell(node: Node) -> Cell:
@@ -32,7 +34,21 @@ def name_cell(node: Node) -> Cell:
 
 def state_with_pending(node: Node, pending: str | None, now: float) -> Cell:
     """The state; what was asked for, while the inventory does not show it yet."""
-    return Cell(f"◐ {pending}", "busy") if pending else state_cell(node, now)
+    if node.drain is not None:
+        return Cell("◐ off once empty", "busy")
+    cell = Cell(f"◐ {pending}", "busy") if pending else state_cell(node, now)
+    if pending or node.lease is None or cell.text != "● on":
+        return cell
+    left = node.lease.ends - now
+    tone: Tone = "busy" if left < _LEASE_SOON else cell.tone
+    return Cell(f"● on, off {lease_end(node.lease.ends, left)}", tone)
+
+
+def lease_end(ends: float, left: float) -> str:
+    """When a lease ends, in few columns: `19:00`, `in 3 d`, `now`."""
+    if left <= 0:
+        return "now"
+    return local(ends, "%H:%M") if left < _DAY else f"in {duration(left)}"
 
 
 def cpu_cell(node: Node, samples: bytes) -> Cell:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pilot.records import Disk, Host, Nic, Node
+from pilot import leasing
+from pilot.records import Disk, Drain, Host, Nic, Node
 from pilot.render.nodes import console_cell, state_cell
 from pilot.render.sparkline import sparkline
 from pilot.render.table import Cell
-from pilot.render.times import ago, clock, day, memory
+from pilot.render.times import ago, clock, day, local, memory
 from pilot.wire import plain
 
 UNKNOWN = 255
@@ -36,6 +37,10 @@ def facts(
         ("host", _host(node, host, now)),
         ("cluster", Cell(node.cluster or "none")),
     ]
+    if node.drain is not None:
+        rows.append(("drains", Cell(_drain(node.drain), "busy")))
+    if node.lease is not None:
+        rows.append(("lease", Cell(leasing.words(node.lease, now), "busy" if node.lease.warned else "")))
     if node.appliance:
         rows.append(("appliance", Cell(node.appliance)))
     rows.append(("processors", _cpu(node, cpu, max(4, width - 26))))
@@ -59,6 +64,11 @@ def _state(node: Node, now: float) -> Cell:
         # For how long it hangs is told already; the rest is how long it runs.
         return Cell(f"{cell.text}, {node.state} since {since}", cell.tone)
     return Cell(f"{cell.text} for {ago(node.since, now)}, since {since}", cell.tone)
+
+
+def _drain(drain: Drain) -> str:
+    until = f", at {local(drain.until, '%H:%M')} at the latest" if drain.until else ""
+    return f"turned off for {plain(drain.principal, 80)} once empty{until}: {plain(drain.words, 400)}"
 
 
 def _host(node: Node, host: Host | None, now: float) -> Cell:

@@ -9,7 +9,7 @@ import msgspec
 from textual.app import App
 from textual.message import Message
 
-from pilot import danger, offers
+from pilot import danger, leasing, offers
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
 from pilot.live.opening import Mode
@@ -49,6 +49,17 @@ class ScreensWanted(Message):
     def __init__(self, nodes: Sequence[Node]) -> None:
         super().__init__()
         self.nodes = tuple(nodes)
+
+
+class LeaseWanted(Message):
+    """Until when these nodes run is to be said, so many of them marked and out of sight."""
+
+    def __init__(self, nodes: Sequence[Node], when: str = "", hidden: int = 0) -> None:
+        """`when`: what was typed already; without it, it is asked for."""
+        super().__init__()
+        self.nodes = tuple(nodes)
+        self.when = when
+        self.hidden = hidden
 
 
 class WallWanted(Message):
@@ -112,6 +123,30 @@ def why_not(cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> str:
     if reason := offers.why_not(verb, nodes, cockpit.desk.activities.instance):
         return f"{verb.label} is not for {whom(nodes)}: {reason}"
     return ""
+
+
+def lease(app: App[Any], cockpit: Cockpit, wanted: LeaseWanted) -> None:
+    """Ask until when nodes run, if that was not said, and then airboss."""
+    if reason := why_not(cockpit, BY_ID["lease.set"], wanted.nodes):
+        cockpit.flash(f"Lease: {reason}.", "bad")
+        return
+
+    def said(when: str | None) -> None:
+        if not when:
+            return
+        try:
+            verb, args = leasing.asked(when, cockpit.clock())
+        except PilotError as error:
+            cockpit.flash_error(error)
+            return
+        ask(app, cockpit, verb, wanted.nodes, wanted.hidden, args)
+
+    if wanted.when:
+        said(wanted.when)
+    else:
+        from pilot.screens.lease import LeaseScreen
+
+        app.push_screen(LeaseScreen(wanted.nodes, cockpit.clock), said)
 
 
 def ask(

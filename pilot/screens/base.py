@@ -220,6 +220,7 @@ class PilotScreen(Screen[None]):
             filters=cockpit.filters.names(),
             verbs=going.node_verbs(cockpit.readonly),
             others=cockpit.desk.others(),
+            now=cockpit.clock(),
         )
 
     @on(Prompt.Submitted)

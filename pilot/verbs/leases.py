@@ -7,6 +7,15 @@ from pilot.verbs.verb import Argument, Verb
 LONGEST = 366 * 86_400.0
 """Seconds that a lease lasts at most."""
 
+WARN_SECONDS = 900.0
+"""How long before its end people are told, at most: of a short lease, a quarter of it."""
+
+
+def warned_before(seconds: float) -> float:
+    """How many seconds before the end of a lease of so many seconds people are told."""
+    return min(WARN_SECONDS, seconds / 4)
+
+
 LEASES: tuple[Verb, ...] = (
     Verb(
         "lease.set",
@@ -15,6 +24,7 @@ LEASES: tuple[Verb, ...] = (
         "node",
         "operator",
         1,
+        key="p l",
         doing="leasing",
         args=(
             Argument(

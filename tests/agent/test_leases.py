@@ -20,11 +20,12 @@ from pilot.agent.joining import Joining
 from pilot.agent.journal import Journal
 from pilot.agent.journal_read import read
 from pilot.agent.late import Late
-from pilot.agent.leases import AGAIN_FIRST, GIVE_UP_SECONDS, LEAST_WARNING, WARN_SECONDS, Leases
+from pilot.agent.leases import AGAIN_FIRST, GIVE_UP_SECONDS, LEAST_WARNING, Leases
 from pilot.backends.provider import Acted, Provider
 from pilot.errors import BackendError, BusyError, PilotError, RefusedError, UsageError
 from pilot.records import HappeningTone, Instance, Machine, Node, Slot
 from pilot.verbs import BY_ID, Value
+from pilot.verbs.leases import WARN_SECONDS
 from pilot.wire import Notice
 from tests.agent.entitled import Entitled
 from tests.agent.journals import open_database

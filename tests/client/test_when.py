@@ -7,8 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from pilot.commands.when import moment
 from pilot.errors import UsageError
+from pilot.moments import moment
 
 NOON = datetime(2026, 11, 22, 12, 0, 0).astimezone().timestamp()
 
