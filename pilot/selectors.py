@@ -1,4 +1,4 @@
-"""From what a person types to nodes of one cluster: names, MACs, UUIDs, ranges, globs, or `@all`.
+"""From what a person types to nodes of one cluster: names, MACs, UUIDs, EC2's ids, ranges, globs, or `@all`.
 
 Only nodes of the request's own cluster are ever looked at, so that "no such node" and "not yours" are
 one and the same answer.
@@ -16,7 +16,8 @@ from pilot.errors import UsageError
 from pilot.records import Node
 
 ALL = "@all"
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_EC2 = "ec2:"
+"""What ids of nodes begin with that are instances; EC2's own id follows."""
 _MAC = re.compile(r"([0-9a-f]{2}[:-]){5}[0-9a-f]{2}\Z")
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?\Z")
@@ -68,8 +69,8 @@ def resolve(selectors: Iterable[str], members: Iterable[Node]) -> Resolved:
             matches = []
         elif selector in by_name:
             matches = _single(selector, by_name[selector])
-        elif _UUID.match(lowered):
-            matches = by_id.get(lowered, [])
+        elif its := by_id.get(lowered) or by_id.get(f"{_EC2}{lowered}"):
+            matches = its
         elif _MAC.match(lowered):
             matches = _single(selector, by_mac.get(lowered.replace("-", ":"), []))
         elif _WILD.search(selector):
@@ -88,7 +89,7 @@ def _single(selector: str, matches: list[Node]) -> list[Node]:
         ids = ", ".join(node.id for node in matches)
         raise UsageError(
             f"'{selector}' stands for {len(matches)} nodes of this cluster: {ids}",
-            "Name it by its UUID; the admin can rename one with `pilot-agent cluster adopt`.",
+            "Name it by its id; the admin can rename one with `pilot-agent cluster adopt`.",
         )
     return matches
 

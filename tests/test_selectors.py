@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,9 @@ def node(name: str, number: int) -> Node:
 
 
 NODES = [node("frontend", 1), *(node(f"compute-0-{i}", 10 + i) for i in range(12))]
+
+
+EC2 = msgspec.structs.replace(node("remote-0-0", 99), id="ec2:i-0abc", provider="ec2", domain="i-0abc")
 
 
 def names(*selectors: str) -> list[str]:
@@ -54,6 +58,11 @@ def names(*selectors: str) -> list[str]:
 )
 def test_a_selector_names(selector: str, found: list[str]) -> None:
     assert names(selector) == found
+
+
+@pytest.mark.parametrize("selector", ["remote-0-0", "ec2:i-0abc", "i-0abc", "I-0ABC"])
+def test_an_instance_is_named_by_ec2s_id_too(selector: str) -> None:
+    assert resolve([selector], [*NODES, EC2]).nodes == (EC2,)
 
 
 def test_all_is_every_node_in_natural_order() -> None:

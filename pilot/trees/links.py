@@ -54,7 +54,7 @@ def _of_node(node: Node, records: Mapping[str, AnyRecord]) -> Iterator[Link]:
         yield Link("clusters", f"{node.cluster}/", "cluster", node.cluster)
     if node.provider == "libvirt":
         yield Link("hosts", node.id, "host", node.host)
-    for number, nic in enumerate(node.nics[:MOST_NICS]):
+    for number, nic in enumerate(node.nics[:MOST_NICS] if node.provider == "libvirt" else ()):
         vlan = "untagged" if nic.vlan is None else str(nic.vlan)
         yield Link("vlans", f"{node.id}/{number}", "VLAN", f"{vlan}, {nic.mac}")
     for record in records.values():
