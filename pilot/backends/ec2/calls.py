@@ -1,7 +1,6 @@
 """Calls to AWS for one account, on airboss's loop, with what takes long kept off it.
 
-aioboto3 and what it loads take a second of a processor: a thread does that. Parsing an answer with many
-instances takes half a millisecond for each of them: a thread does that too.
+aioboto3 and what it loads take a second of a processor: a thread does that. See `parsing.py` for answers.
 """
 
 from __future__ import annotations
@@ -14,48 +13,30 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from pilot.backends.ec2.faults import Fault, fault_of, skew_of
+from pilot.backends.ec2.parsing import factory, spare
 from pilot.backends.ec2.settings import Bounds, Ec2Settings
 
 _log = logging.getLogger(__name__)
 
-THREAD_BYTES = 16 * 1024
-"""Answers longer than this are parsed in a thread."""
 RENEW_SECONDS = 10.0
 """The shortest time between two readings of the credentials."""
 _WARM = ("ec2",)
+
+_loader: Any = None
+"""Reads descriptions of services, and keeps them."""
 
 
 def _session(profile: str) -> Any:
     """Import, make a session, and load what clients are made from; takes a second: for a thread."""
     import aioboto3
-    from aiobotocore.parsers import AioResponseParserFactory
-    from botocore.parsers import PROTOCOL_PARSERS
-
-    parsers: Any = PROTOCOL_PARSERS
-
-    class Aside:
-        """A parser that has long answers parsed in a thread."""
-
-        def __init__(self, near: Any, far: Any) -> None:
-            self._near = near
-            self._far = far
-
-        async def parse(self, response: Any, shape: Any) -> Any:
-            if len(response.get("body") or b"") > THREAD_BYTES:
-                return await asyncio.to_thread(self._far.parse, response, shape)
-            return await self._near.parse(response, shape)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._near, name)
-
-    class Factory(AioResponseParserFactory):  # type: ignore[misc, unused-ignore]
-        def create_parser(self, protocol_name: str) -> Any:
-            near: Any = super().create_parser(protocol_name)
-            defaults: Any = vars(self)["_defaults"]
-            return Aside(near, parsers[protocol_name](**defaults))
 
     session: Any = aioboto3.Session(profile_name=profile or None)
-    session._session.register_component("response_parser_factory", Factory())  # noqa: SLF001 - no other way
+    within: Any = session._session  # noqa: SLF001 - there is no other way
+    within.register_component("response_parser_factory", factory())
+    global _loader
+    if _loader is None:
+        _loader = within.get_component("data_loader")
+    within.register_component("data_loader", _loader)
 
     async def load() -> None:
         for service in _WARM:
@@ -68,16 +49,19 @@ def _session(profile: str) -> Any:
                 pass
 
     asyncio.run(load())
+    spare("session")
     return session
 
 
-def _made(context: Any) -> Any:
+def _made(context: Any, service: str) -> Any:
     """A client that is made, and not connected yet: for a thread. Its connections are its user's loop's."""
 
     async def make() -> Any:
         return await context._coro  # noqa: SLF001 - entering it would open its connections in this loop
 
-    return asyncio.run(make())
+    client = asyncio.run(make())
+    spare(service)
+    return client
 
 
 class Calls:
@@ -182,7 +166,7 @@ class Calls:
         # Making one reads what the service can do from a file: up to a second of a processor. It is not
         # meant for several threads at once.
         async with self._one:
-            client = await asyncio.to_thread(_made, making_client)
+            client = await asyncio.to_thread(_made, making_client, service)
         return await stack.enter_async_context(client)
 
     async def _let_go(self, old: contextlib.AsyncExitStack) -> None:

@@ -105,4 +105,4 @@ class IdleWatch:
                 idle[instance_id] = since
         changed = [i for i in {*idle, *region.idle} if idle.get(i) != region.idle.get(i)]
         region.idle = idle
-        region.remake(changed)
+        await region.remake_some(changed)

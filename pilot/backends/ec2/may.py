@@ -69,7 +69,8 @@ class MayWatch:
                     await self._serial()
                     serial_due = loop.time() + bounds.may_age
                     continue
-                await self._some()
+                if not await self._some():
+                    await asyncio.sleep(bounds.may_pace * 3)
             except Fault as fault:
                 if fault.kind == "throttled":
                     await asyncio.sleep(bounds.throttled)
@@ -77,8 +78,8 @@ class MayWatch:
                 _log.exception("dry runs in %s", self._watch.region.name)
                 await asyncio.sleep(bounds.backoff_last)
 
-    async def _some(self) -> None:
-        """The first question that is due."""
+    async def _some(self) -> bool:
+        """The first question that is due; False if there is none."""
         known = self._watch.region.known
         for key in [key for key in self._asked if key[0] not in known]:
             del self._asked[key]
@@ -91,12 +92,14 @@ class MayWatch:
                 and k.instance.state not in ("terminated", "shutting-down")
             ]  # fmt: skip
             if verb == "power.hibernate":
-                for i in [i for i in due if not known[i].instance.hibernates]:
-                    self._answered([i], question, yes=False)
+                await self._answered(
+                    [i for i in due if not known[i].instance.hibernates], question, yes=False
+                )
                 due = [i for i in due if known[i].instance.hibernates]
             if due:
                 await self._ask(question, due[: bounds.may_bulk if question.many else 1])
-                return
+                return True
+        return False
 
     async def _ask(self, question: Question, ids: list[str]) -> None:
         whom: dict[str, Any] = {"InstanceIds": ids} if question.many else {"InstanceId": ids[0]}
@@ -107,9 +110,9 @@ class MayWatch:
             )
         except Fault as fault:
             if fault.code == _ALLOWED:
-                self._answered(ids, question, yes=True)
+                await self._answered(ids, question, yes=True)
             elif fault.code in _REFUSED and len(ids) == 1:
-                self._answered(ids, question, yes=False)
+                await self._answered(ids, question, yes=False)
             elif len(ids) > 1 and fault.kind in ("denied", "other") and fault.code:
                 half = len(ids) // 2
                 for part in (ids[:half], ids[half:]):
@@ -117,15 +120,15 @@ class MayWatch:
                     await self._ask(question, part)
             elif fault.kind in ("denied", "other") and fault.code:
                 # Some other no: of its state, its type, a protection. The right itself is there.
-                self._answered(ids, question, yes=True)
+                await self._answered(ids, question, yes=True)
             else:
                 raise
         else:
             # AWS never does that: whatever answered did not heed DryRun.
             _log.error("%s in %s did what was only asked about", question.operation, name)
-            self._answered(ids, question, yes=True)
+            await self._answered(ids, question, yes=True)
 
-    def _answered(self, ids: list[str], question: Question, *, yes: bool) -> None:
+    async def _answered(self, ids: list[str], question: Question, *, yes: bool) -> None:
         now, region, changed = asyncio.get_running_loop().time(), self._watch.region, []
         for instance_id in ids:
             self._asked[(instance_id, question.verbs[0])] = now
@@ -133,7 +136,7 @@ class MayWatch:
             if any(may.get(verb) is not yes for verb in question.verbs):
                 may.update(dict.fromkeys(question.verbs, yes))
                 changed.append(instance_id)
-        region.remake(changed)
+        await region.remake_some(changed)
 
     async def _serial(self) -> None:
         """Serial consoles are allowed for the whole account and region; there is no dry run of them."""

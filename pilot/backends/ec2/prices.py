@@ -112,8 +112,10 @@ class Prices:
             await watch.ready()
             region = watch.region
             wanted = {(k.instance.type, system_of(k.raw)) for k in region.known.values() if k.instance.type}
-            region.prices = {pair: price for pair in wanted if (price := self.of(region.name, *pair))}
-            await region.remake_all()
+            prices = {pair: price for pair in wanted if (price := self.of(region.name, *pair))}
+            if region.prices != prices:
+                region.prices = prices
+                await region.remake_all()
             for pair in sorted(wanted) if self._calls.account.prices else ():
                 key = (region.name, *pair)
                 if self._clock() - self._asked.get(key, 0.0) < bounds.price_age:

@@ -22,6 +22,8 @@ from pilot.backends.ec2.instances import (
 from pilot.backends.provider import Extra
 from pilot.records import Check, Event, Instance, Node, Price
 
+Checked = tuple[Check, Check, tuple[Event, ...]]
+"""Status checks of system and instance, and events."""
 AT_ONCE = 50
 """Instances that become records in one turn of the loop."""
 
@@ -64,7 +66,7 @@ class Region:
         """By EC2's id."""
         self.kinds: dict[str, Kind] = {}
         self.subnets: dict[str, str] = {}
-        self.checks: dict[str, tuple[Check, Check, tuple[Event, ...]]] = {}
+        self.checks: dict[str, Checked] = {}
         self.spot: dict[str, Event] = {}
         self.prices: dict[tuple[str, str], Price] = {}
         """By type and operating system."""
@@ -108,11 +110,25 @@ class Region:
                 self._take(old.raw, old, old.asked, nodes, instances)
         self._tell(nodes, instances)
 
+    def again(self, ids: Iterable[str], asked: float) -> None:
+        """An answer that was asked for at that moment says of these what is known."""
+        for instance_id in ids:
+            if (known := self.known.get(instance_id)) is not None:
+                known.asked = max(known.asked, asked)
+
+    def later(self, ids: Iterable[str], asked: float) -> list[str]:
+        """Those of which something is known that was asked for later."""
+        return [i for i in ids if (known := self.known.get(i)) is not None and known.asked > asked]
+
     async def remake_all(self) -> None:
-        """Something else is known that concerns all. There may be thousands: others have their turn."""
-        ids = list(self.known)
-        for start in range(0, len(ids), AT_ONCE):
-            self.remake(ids[start : start + AT_ONCE])
+        """Something else is known that concerns all."""
+        await self.remake_some(list(self.known))
+
+    async def remake_some(self, ids: Iterable[str]) -> None:
+        """Something else is known of these. There may be thousands: others have their turn."""
+        some = list(ids)
+        for start in range(0, len(some), AT_ONCE):
+            self.remake(some[start : start + AT_ONCE])
             await asyncio.sleep(0)
 
     def absent(self, seen: set[str], asked: float, kept: float, looks: int) -> None:

@@ -6,10 +6,22 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from pilot.backends.ec2.again import Again, reading
 from pilot.backends.ec2.calls import Calls
 from pilot.backends.ec2.faults import Fault
-from pilot.backends.ec2.instances import MOVING, check_of, events_of, kind_of, rows, table, tags, text
-from pilot.backends.ec2.region import AT_ONCE, Known, Region
+from pilot.backends.ec2.instances import (
+    MOVING,
+    check_of,
+    events_of,
+    kind_of,
+    lean,
+    rows,
+    table,
+    tags,
+    text,
+    whole,
+)
+from pilot.backends.ec2.region import AT_ONCE, Checked, Known, Region
 from pilot.records import Event, Source
 
 _log = logging.getLogger(__name__)
@@ -36,6 +48,8 @@ class RegionWatch:
         self._poke = asyncio.Event()
         self._up = asyncio.Event()
         self._followed: dict[str, asyncio.Task[None]] = {}
+        self._described = Again("instancesSet", "Reservations", region.known.__contains__, lean)
+        self._checked = Again("instanceStatusSet", "InstanceStatuses", region.checks.__contains__, whole)
         self._status_due = 0.0
         self._names_due = 0.0
 
@@ -74,6 +88,8 @@ class RegionWatch:
                 await self._pause(self.calls.account.every)
                 continue
             failures += 1
+            self._described.forget_all()
+            self._checked.forget_all()
             await self._bad(fault)
             pause = min(bounds.backoff_last, bounds.backoff_first * 2 ** min(failures - 1, 10))
             await self._pause(max(pause, bounds.throttled) if fault.kind == "throttled" else pause)
@@ -95,6 +111,7 @@ class RegionWatch:
         page = await self.calls.call(self.region.name, "ec2", "describe_instances", InstanceIds=[instance_id])
         found = [raw for r in rows(page.get("Reservations")) for raw in rows(r.get("Instances"))]
         self.region.apply(found, asked)
+        self._described.forget([instance_id])
         return self.region.get(instance_id)
 
     def follow(self, instance_id: str) -> None:
@@ -112,17 +129,24 @@ class RegionWatch:
         begun, seen = loop.time(), set[str]()
         filters = [{"Name": "tag-key", "Values": [self.region.tag]}]
         asked = begun
-        async for page in self.calls.pages(
-            name, "ec2", "describe_instances", bounds.page_size, Filters=filters
-        ):
+        pages = reading(
+            self._described,
+            self.calls.pages(name, "ec2", "describe_instances", bounds.page_size, Filters=filters),
+        )
+        async for page, same in pages:
             if "Reservations" not in page:
                 raise Fault("garbled", "what answered is not AWS, or only half an answer")
             found = [raw for r in rows(page["Reservations"]) for raw in rows(r.get("Instances"))]
             for start in range(0, len(found), AT_ONCE):
-                seen.update(self.region.apply(found[start : start + AT_ONCE], asked))
+                ids = self.region.apply(found[start : start + AT_ONCE], asked)
+                seen.update(ids)
+                self._described.forget(self.region.later(ids, asked))
                 await asyncio.sleep(0)
+            self.region.again(same, asked)
+            seen.update(same)
             asked = loop.time()
         self.region.absent(seen, begun, bounds.kept, bounds.missing)
+        self._described.only(self.region.known.keys())
         if loop.time() >= self._names_due or self._new_names():
             self._names_due = loop.time() + bounds.names
             await self._allowed(self._names())
@@ -178,22 +202,30 @@ class RegionWatch:
     async def _status(self) -> None:
         """Status checks, scheduled events, and ends of spot instances that are announced."""
         region, ids = self.region, list(self.region.known)
-        checks = {}
+        checks = dict[str, Checked]()
         if not ids:
             return
         some: dict[str, object] = {"InstanceIds": ids} if len(ids) <= 100 else {}
-        async for page in self.calls.pages(
+        pages = self.calls.pages(
             region.name, "ec2", "describe_instance_status", None if some else 1000,
             IncludeAllInstances=True, **some,
-        ):  # fmt: skip
+        )  # fmt: skip
+        async for page, same in reading(self._checked, pages):
+            checks |= {i: region.checks[i] for i in same if i in region.checks}
             for row in rows(page.get("InstanceStatuses")):
                 if (instance_id := text(row.get("InstanceId"))) in region.known:
                     checks[instance_id] = (
                         check_of(row.get("SystemStatus")), check_of(row.get("InstanceStatus")), events_of(row)
                     )  # fmt: skip
-        region.checks = checks
-        region.spot = await self._spot() if any(k.instance.spot for k in region.known.values()) else {}
-        await region.remake_all()
+        spot = await self._spot() if any(k.instance.spot for k in region.known.values()) else {}
+        changed = {i for i in checks.keys() | region.checks.keys() if checks.get(i) != region.checks.get(i)}
+        changed |= {i for i in spot.keys() | region.spot.keys() if spot.get(i) != region.spot.get(i)}
+        # The same table goes on: who asks whether what was read is known looks into it.
+        region.checks.clear()
+        region.checks.update(checks)
+        region.spot = spot
+        self._checked.only(region.checks.keys())
+        await region.remake_some(changed)
 
     async def _spot(self) -> dict[str, Event]:
         out: dict[str, Event] = {}
