@@ -12,11 +12,16 @@ from typing import Literal
 
 import msgspec
 
-from pilot.records import Cluster, Node
+from pilot.jobs import doomed
+from pilot.leasing import left
+from pilot.records import Cluster, Machine, Node
+from pilot.render.natural import natural_key
 from pilot.render.nodes import in_order
 from pilot.verbs import Verb
 from pilot.wire import plain
 
+MOST_JOBS = 8
+"""Jobs that are listed before a verb ends them; of the others it is said how many they are."""
 MANY = 16
 """From so many nodes on, a word is to be typed."""
 
@@ -60,6 +65,53 @@ def question(verb: Verb, nodes: Sequence[Node], clusters: Iterable[Cluster] = ()
     # Several clusters have no name in common: how many nodes it is must have been read.
     word = f"{len(names)} nodes" if len(theirs) != 1 else where
     return Question("word", title, act, verb.consequence, names, names[0] if len(names) == 1 else word, why)
+
+
+class Stake(msgspec.Struct, frozen=True):
+    """HTCondor jobs that would die. All texts are fit for a terminal."""
+
+    count: int
+    words: str
+    """`2 HTCondor jobs would die`."""
+    jobs: tuple[str, ...]
+    """A line for each of the first: id, owner, where, and for how long it has run."""
+    drains: bool
+    """Whether the verb can wait for them."""
+
+
+def at_stake(verb: Verb, nodes: Iterable[Node], machines: Iterable[Machine], now: float) -> Stake | None:
+    """The HTCondor jobs that a verb would end on these nodes; None if it ends none.
+
+    Args:
+        verb: what is asked.
+        nodes: whom.
+        machines: those that are known, of whatever node.
+        now: seconds since the epoch.
+    """
+    if verb.danger < 2 or not verb.id.startswith("power."):
+        return None
+    names = {node.id: plain(node.name or node.domain) for node in nodes if node.state != "off"}
+    found = [(names[m.node], slot) for m in machines if m.node in names for slot in doomed(m)]
+    if not found:
+        return None
+    lines = []
+    found.sort(key=lambda one: (natural_key(one[0]), natural_key(one[1].job)))
+    for name, slot in found[:MOST_JOBS]:
+        ran = f", has run for {left(now - slot.job_since)}" if slot.job_since else ""
+        lines.append(f"{plain(slot.job, 40)} of {plain(slot.owner, 80) or '?'} on {name}{ran}")
+    if len(found) > MOST_JOBS:
+        lines.append(f"and {len(found) - MOST_JOBS} more")
+    count = "1 HTCondor job" if len(found) == 1 else f"{len(found)} HTCondor jobs"
+    drains = any(argument.name == "drain" for argument in verb.args)
+    return Stake(len(found), f"{count} would die", tuple(lines), drains)
+
+
+def of_jobs(asked: Question, stake: Stake) -> Question:
+    """The question about nodes whose jobs die: that is said, and asked whatever it costs else."""
+    kind = "confirm" if asked.kind == "none" else asked.kind
+    return msgspec.structs.replace(
+        asked, kind=kind, consequence=f"{stake.words}: {'; '.join(stake.jobs)}. {asked.consequence}".rstrip()
+    )
 
 
 def of_marks(asked: Question, hidden: int) -> Question:

@@ -1,4 +1,4 @@
-"""Nodes that HTCondor jobs run on: drained, and turned off once they are empty.
+"""Nodes that HTCondor jobs run on: drained, and turned off, or otherwise acted on, once they are empty.
 
 What is to be turned off is kept in the database, so that it happens after a restart, too. It ends when the
 node has been turned off, by this or otherwise, belongs to another cluster, who asked may not turn it off any
@@ -11,24 +11,29 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+import msgspec
+
 from pilot.agent.askers import Asker
 from pilot.agent.database import Database
 from pilot.agent.drainings_table import Draining, DrainingsTable
 from pilot.agent.emptying import Emptying, Machines, Pools
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
-from pilot.agent.late import Late, off_args
+from pilot.agent.late import Late
 from pilot.backends.provider import Acted, Provider
 from pilot.errors import BusyError, DeadlineError, PilotError, RefusedError, UnreachableError
 from pilot.jobs import doomed, left, would_die
 from pilot.records import Drain, Machine, Node
-from pilot.verbs import Value
+from pilot.verbs import BY_ID, Value
+from pilot.verbs.power import POWER
 from pilot.wire import plain
 
 _log = logging.getLogger(__name__)
 
 VERBS = ("machine.drain", "machine.undrain")
 LONGEST_REASON = 200
+ENDING = frozenset(verb.id for verb in POWER if any(argument.name == "drain" for argument in verb.args))
+"""Verbs that end a node's jobs, and can wait for them."""
 
 Progress = Callable[[str], None]
 
@@ -116,19 +121,21 @@ class Drainings:
         self,
         asker: Asker,
         node: Node,
+        verb: str,
         args: Mapping[str, Value],
         act: Callable[[], Awaitable[Acted]],
         progress: Progress,
     ) -> Acted:
-        """Turn a node off: now, or once its jobs have ended.
+        """Do what ends a node's jobs: now, or once they have ended.
 
-        Cancelling leaves one that drains to be turned off all the same.
+        Cancelling leaves one that drains to be acted on all the same.
 
         Args:
             asker: who asked.
             node: which.
-            args: of `power.off`.
-            act: turns it off now.
+            verb: one of ENDING.
+            args: its.
+            act: does it now.
             progress: told what is waited for.
 
         Raises:
@@ -140,12 +147,17 @@ class Drainings:
             if jobs and not args.get("anyway") and node.state != "off":
                 raise RefusedError(
                     f"{would_die(jobs)} with {plain(node.name, 80)}",
-                    "`--drain` lets them end first and turns it off then; `--anyway` turns it off now.",
+                    "`--drain` lets them end first and turns it off then; `--anyway` turns it off now."
+                    if verb == "power.off"
+                    else "`--drain` lets them end first and does it then; `--anyway` does it now.",
                 )
             # Nobody is to find it off, on again, and off once more.
             await self._give_up(node.id)
             return await act()
-        task = await self.later(asker, node, f"to be turned off, for {plain(asker.principal, 80)}")
+        what = "turned off" if BY_ID[verb].leads_to == "off" else "rebooted"
+        reason = f"to be {what}, for {plain(asker.principal, 80)}"
+        rest = {name: value for name, value in args.items() if name not in ("drain", "anyway")}
+        task = await self.later(asker, node, reason, verb, rest)
         self._followed.add(node.id)
         try:
             while True:
@@ -156,7 +168,7 @@ class Drainings:
                         raise DeadlineError("airboss is ending", "The next one goes on with it.")
                     if task.cancelled():
                         raise RefusedError(
-                            f"turning off {plain(node.name, 80)} was taken back",
+                            f"{BY_ID[verb].doing} {plain(node.name, 80)} was taken back",
                             "`pilot journal` says by whom.",
                         )
                     return task.result()
@@ -168,7 +180,8 @@ class Drainings:
         asker: Asker,
         node: Node,
         reason: str,
-        verb: str = "power.off",
+        verb: str,
+        args: Mapping[str, Value],
         asked_at: float = 0.0,
         until: float = 0.0,
     ) -> asyncio.Task[Acted]:
@@ -180,7 +193,8 @@ class Drainings:
             asker: for whom.
             node: which.
             reason: why it drains, for all who look at the pool.
-            verb: how it is turned off.
+            verb: how it is turned off, or what else is done.
+            args: the verb's.
             asked_at: when that was asked; 0 for now.
             until: seconds since the epoch; 0 waits for as long as it takes.
 
@@ -194,6 +208,7 @@ class Drainings:
         row = Draining(
             node.id, node.cluster, " ".join(machine.id for machine in machines), asker.principal, reason,
             asked_at or self._clock(), asker.key, asker.username, verb, until,
+            msgspec.json.encode(args).decode(),
         )  # fmt: skip
         await self._table.put(row)
         try:
@@ -227,13 +242,14 @@ class Drainings:
 
     def _say(self, row: Draining, words: str) -> None:
         self._said[row.node] = words
-        self._inventory.drained(row.node, Drain(row.principal, row.begun, words, row.until))
+        self._inventory.drained(row.node, Drain(row.principal, row.begun, words, row.until, row.verb))
 
     def _ended(self, row: Draining, task: asyncio.Task[Acted]) -> None:
         if self._tasks.get(row.node) is task:
             del self._tasks[row.node]
             self._said.pop(row.node, None)
-            self._inventory.drained(row.node, None)
+            if not self._ending:  # The next airboss goes on with it: nobody is to believe otherwise.
+                self._inventory.drained(row.node, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.warning("turning off %s once it is empty: %s", row.node, error)
 
@@ -253,9 +269,11 @@ class Drainings:
         result = "left alone"
         acted = Acted("off", "it was off already")
         try:
-            if node is None or node.state != "off" or node.cluster != row.cluster:
+            # What is off can be terminated all the same.
+            off = node is not None and node.state == "off" and row.verb != "power.terminate"
+            if node is None or not off or node.cluster != row.cluster:
                 acted = await self._turn_off(row)
-            result = "off"
+            result = "off" if BY_ID[row.verb].leads_to == "off" else "done"
         except RefusedError as error:
             result = f"refused: {error.message}"
             raise
@@ -306,13 +324,15 @@ class Drainings:
         pause = self._emptying.look
         while True:
             # Anew at each try: a host may have been away for days.
-            node = self._late.check(row.asker, row.node, row.cluster, row.verb, row.begun)
+            self._late.check(row.asker, row.node, row.cluster, row.verb, row.begun)
             provider = self._provider_of(row.node)
             try:
                 if provider is None:
                     raise UnreachableError(f"no host has the node {row.node} now", "")
-                self._say(row, "its time is up" if self.jobs(row.node) else "empty: turning it off")
-                return await provider.act(row.node, row.verb, off_args(row.verb, node), lambda _: None)
+                doing = f"{'its time is up' if self.jobs(row.node) else 'empty'}: {BY_ID[row.verb].doing}"
+                self._say(row, doing)
+                args = BY_ID[row.verb].arguments(msgspec.json.decode(row.args))
+                return await provider.act(row.node, row.verb, args, lambda words: self._say(row, words))
             except (UnreachableError, BusyError, DeadlineError) as error:
                 self._say(row, error.message)
             await asyncio.sleep(pause)

@@ -35,6 +35,8 @@ class Draining(msgspec.Struct, frozen=True):
     """How it is turned off."""
     until: float = 0.0
     """When it is turned off at the latest; 0 for no such time."""
+    args: str = "{}"
+    """Of the verb, as JSON."""
 
     @property
     def asker(self) -> Asker:

@@ -72,8 +72,6 @@ class Late:
             )
 
 
-def off_args(verb: str, node: Node) -> dict[str, Value]:
-    """The arguments with which a node is turned off by a verb when nobody is there to decide."""
-    if verb != "power.shutdown":
-        return {}
+def shutdown_args(node: Node) -> dict[str, Value]:
+    """The arguments with which a node is shut down when nobody is there to decide."""
     return {"grace": GRACE, "then": "leave" if node.provider == "ec2" else "off"}

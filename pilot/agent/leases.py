@@ -20,7 +20,7 @@ from pilot.agent.database import Database
 from pilot.agent.draining import Drainings
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
-from pilot.agent.late import Late, off_args
+from pilot.agent.late import Late, shutdown_args
 from pilot.agent.leases_table import Leased, LeasesTable
 from pilot.agent.outcomes import fault_of
 from pilot.backends.provider import Provider
@@ -238,7 +238,7 @@ class Leases:
             return False
         reason = f"its lease is over, given by {plain(row.principal, 80)}"
         try:
-            await self._drainings.later(row.asker, node, reason, _OFF, row.given, until)
+            await self._drainings.later(row.asker, node, reason, _OFF, shutdown_args(node), row.given, until)
         except StorageError:
             raise
         except PilotError as error:
@@ -249,7 +249,7 @@ class Leases:
         return True
 
     async def _turn_off(self, row: Leased, node: Node) -> bool:
-        args = off_args(_OFF, node)
+        args = shutdown_args(node)
         intent = await self._journal.intent(
             actor=f"airboss for {row.principal}",
             fingerprint="",

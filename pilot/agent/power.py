@@ -139,9 +139,10 @@ class Power:
             else:
                 self._cordons.refuse(self._inventory.node(node.id) or node, verb)
                 act = functools.partial(provider.act, node.id, verb, args, progress)
-                off = verb == "power.off"
                 acted = await (
-                    self._drainings.off(Asker.of(caller), node, args, act, progress) if off else act()
+                    self._drainings.off(Asker.of(caller), node, verb, args, act, progress)
+                    if verb in draining.ENDING
+                    else act()
                 )
                 self._sending.sent(caller.principal, node, verb, args)
                 outcome = ended("done", state=acted.state, note=acted.note)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration: what this program reads and writes."""
 
 metadata = sa.MetaData()
@@ -104,6 +104,7 @@ drainings = sa.Table(
     sa.Column("username", sa.Text, nullable=False, comment="The principal of a certificate."),
     sa.Column("verb", sa.Text, nullable=False, comment="How it is turned off."),
     sa.Column("until", sa.Float, nullable=False, comment="At the latest; 0 for no such time."),
+    sa.Column("args", sa.Text, nullable=False, comment="The verb's, as JSON."),
     comment="Nodes that are turned off once their HTCondor jobs have ended.",
 )
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import shutil
 import textwrap
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pilot.commands.asking import confirm, read_line
 from pilot.commands.talk import Talk
-from pilot.danger import question
+from pilot.danger import Stake, at_stake, question
 from pilot.errors import DeadlineError, NoSuchNodeError, RefusedError
-from pilot.jobs import doomed
-from pilot.records import Cluster, Machine, Node, Slot
+from pilot.records import Cluster, Machine, Node
 from pilot.verbs import Verb
 from pilot.wire import plain
 
@@ -60,20 +60,19 @@ async def agreed(talk: Talk, link: Link, verb: Verb, cluster: str, targets: Sequ
     return await confirm(talk, "Go on?")
 
 
-async def jobs_at(link: Link, cluster: str, targets: Sequence[str]) -> list[Slot]:
-    """The HTCondor jobs that run on nodes, and die if these are turned off or reset.
+async def stake_at(link: Link, verb: Verb, cluster: str, targets: Sequence[str]) -> Stake | None:
+    """The HTCondor jobs that run on nodes, and die with the verb; None if none does.
 
     Raises:
         DeadlineError: airboss did not say.
     """
     reply = await link.call("node.list", cluster, targets)
-    ids = {record.id for record in reply.records if isinstance(record, Node) and record.state != "off"}
-    found: list[Slot] = []
+    nodes = [record for record in reply.records if isinstance(record, Node)]
+    found: list[Machine] = []
     try:
         async with asyncio.timeout(_LOOK_SECONDS):
             async for frame in link.watch(cluster, also="machines"):
-                machines = (r for r in getattr(frame, "records", ()) if isinstance(r, Machine))
-                found += [slot for machine in machines if machine.node in ids for slot in doomed(machine)]
+                found += (r for r in getattr(frame, "records", ()) if isinstance(r, Machine))
                 if getattr(frame, "last", True):
                     break
     except TimeoutError:
@@ -81,7 +80,7 @@ async def jobs_at(link: Link, cluster: str, targets: Sequence[str]) -> list[Slot
             f"airboss did not say within {_LOOK_SECONDS:.0f} s which HTCondor jobs run there",
             "Nothing was done. Try again.",
         ) from None
-    return found
+    return at_stake(verb, nodes, found, time.time())
 
 
 async def _cluster(link: Link, cluster: str) -> list[Cluster]:

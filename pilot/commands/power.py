@@ -120,19 +120,18 @@ class Power:
         async with await self._context.connect() as link:
             cluster = self._context.cluster(link, needed=True)
             if not confirmed:
-                from pilot.commands.danger import agreed, jobs_at
-                from pilot.jobs import job_words
+                from pilot.commands.danger import agreed, stake_at
 
-                turns = self._verb.id.startswith("power.")
-                jobs = await jobs_at(link, cluster, self._targets) if turns else []
-                off = self._verb.id == "power.off"
-                if jobs and not self._given.get("drain"):
-                    instead = "; --drain lets them end first" if off else ""
-                    self._talk.say(f"{job_words(jobs)} would die{instead}.", "bad")
+                turns = self._verb.id.startswith("power.") and not self._given.get("drain")
+                stake = await stake_at(link, self._verb, cluster, self._targets) if turns else None
+                if stake is not None:
+                    instead = "; --drain lets them end first" if stake.drains else ""
+                    self._talk.say(f"{stake.words}{instead}:", "bad")
+                    self._talk.say("\n".join(f"  {line}" for line in stake.jobs), "bad")
                 if not await agreed(self._talk, link, self._verb, cluster, self._targets):
                     self._talk.say("Nothing was done.")
                     return Exit.INTERRUPTED
-                if jobs and off and not self._given["drain"]:
+                if stake is not None and stake.drains:
                     self._given["anyway"] = True  # That is what was agreed to.
             if getattr(self._args, "console", False):
                 return await self._with_console(link, cluster)

@@ -11,6 +11,7 @@ from typing import Protocol
 from pilot import offers, wire
 from pilot.asked import Activity, Request, requests
 from pilot.errors import BusyError, RefusedError, UnreachableError, UsageError
+from pilot.live import draining
 from pilot.live.notifier import Notifier
 from pilot.live.pending import SETTLE_SECONDS, Pending
 from pilot.live.sending import NOT_SENT, SIDE_BY_SIDE, Asks, send
@@ -148,13 +149,18 @@ class Activities:
 
     def undoable(self, activity: Activity) -> bool:
         """Whether `undo` can take this one back now."""
-        return activity.state == "held" or bool(self._undoable_nodes(activity))
+        return (
+            activity.state == "held"
+            or bool(self._undoable_nodes(activity))
+            or bool(draining.waiting(activity, self._node))
+        )
 
     def next_undo(self) -> Activity | None:
         """What `undo` would take back: the newest that is held, else the newest whose inverse is real."""
         held = (activity for activity in self.entries if activity.state == "held")
         done = (activity for activity in self.entries if self._undoable_nodes(activity))
-        return next(held, None) or next(done, None)
+        waits = (activity for activity in self.entries if draining.waiting(activity, self._node))
+        return next(held, None) or next(done, None) or next(waits, None)
 
     def undo(self, activity: Activity | None = None) -> Activity | None:
         """Take one back, or what `next_undo` names: it is withdrawn, or its inverse is asked.
@@ -172,6 +178,8 @@ class Activities:
             self._withdraw(activity, "taken back before it was sent")
             self.changed.tell()
             return activity
+        if waiting := draining.waiting(activity, self._node):
+            return self.ask("machine.undrain", waiting, undoes=activity.id)
         nodes = self._undoable_nodes(activity)
         if not nodes:
             return None
@@ -271,6 +279,7 @@ class Activities:
     async def _run(self, activity: Activity) -> None:
         try:
             await send(activity, self._site, self._tell_soon)
+            await draining.follow(activity, self._site, self._tell_soon)
         finally:
             activity.state, activity.ended_at = "done", self._clock()
             self._tasks.pop(activity.id, None)

@@ -25,3 +25,5 @@ class Drain(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """How far it is, such as `2 HTCondor jobs (7.0 of ada, 8.0 of ada) to end`."""
     until: float = 0.0
     """When it is turned off at the latest, whatever runs there; 0 if it waits for as long as that takes."""
+    verb: str = "power.off"
+    """What is done to it then."""

@@ -56,7 +56,8 @@ def line(activity: Activity, now: float, undoable: bool = False) -> Line:
     undo = (Cell("u", "strong"), Cell(" undo")) if undoable else ()
     if activity.state == "asked":
         progress = (Cell(f" · asked by you{_arguments(activity)}"), *_progress(activity))
-        return Line((*head, *progress), (Cell(took(activity.took(now)), "dim"),))
+        back = (Cell("  "), Cell("u", "strong"), Cell(" take back")) if undoable else ()
+        return Line((*head, *progress), (Cell(took(activity.took(now)), "dim"), *back))
     note = (Cell(f" · {activity.note}", "dim"),) if activity.note else ()
     return Line((*head, Cell(" · "), *_sum(activity), *note), undo)
 

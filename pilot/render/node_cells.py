@@ -8,6 +8,7 @@ from pilot.render.palette import Tone
 from pilot.render.sparkline import sparkline
 from pilot.render.table import Cell
 from pilot.render.times import ago, duration, local, memory
+from pilot.verbs import BY_ID
 
 SPARK_CELLS = 8
 BUSY_PERCENT = 90
@@ -35,7 +36,7 @@ def name_cell(node: Node) -> Cell:
 def state_with_pending(node: Node, pending: str | None, now: float) -> Cell:
     """The state; what was asked for, while the inventory does not show it yet."""
     if node.drain is not None:
-        return Cell("◐ off once empty", "busy")
+        return Cell(f"◐ drains, {BY_ID[node.drain.verb].label}", "busy")
     cell = Cell(f"◐ {pending}", "busy") if pending else state_cell(node, now)
     if pending or node.lease is None or cell.text != "● on":
         return cell

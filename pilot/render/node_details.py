@@ -10,6 +10,7 @@ from pilot.render.nodes import console_cell, state_cell
 from pilot.render.sparkline import sparkline
 from pilot.render.table import Cell
 from pilot.render.times import ago, clock, day, local, memory
+from pilot.verbs import BY_ID
 from pilot.wire import plain
 
 UNKNOWN = 255
@@ -68,7 +69,8 @@ def _state(node: Node, now: float) -> Cell:
 
 def _drain(drain: Drain) -> str:
     until = f", at {local(drain.until, '%H:%M')} at the latest" if drain.until else ""
-    return f"turned off for {plain(drain.principal, 80)} once empty{until}: {plain(drain.words, 400)}"
+    what = f"{BY_ID[drain.verb].label} for {plain(drain.principal, 80)}"
+    return f"{what} once empty{until}: {plain(drain.words, 400)}"
 
 
 def _host(node: Node, host: Host | None, now: float) -> Cell:

@@ -13,7 +13,7 @@ from pilot import danger, leasing, offers
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
 from pilot.live.opening import Mode
-from pilot.records import Node
+from pilot.records import Machine, Node
 from pilot.screens import sysrq
 from pilot.screens.verb_menu import whom
 from pilot.verbs import BY_ID, Value, Verb
@@ -161,9 +161,27 @@ def ask(
     if reason := why_not(cockpit, verb, nodes):
         cockpit.flash(f"{verb.label.capitalize()}: {reason}.", "bad")
         return
-    desk = cockpit.desk
+    desk, given = cockpit.desk, dict(args or {})
+    if not (given.get("drain") or given.get("anyway")):
+        stake = danger.at_stake(verb, nodes, desk.live.store.of(Machine), cockpit.clock())
+        if stake is not None and stake.drains:
+            from pilot.screens.jobs import JobsScreen
+
+            def decided(choice: str | None) -> None:
+                if choice:
+                    ask(app, cockpit, verb, nodes, hidden, {**given, choice: True})
+
+            app.push_screen(JobsScreen(verb, nodes, stake), decided)
+            return
+    else:
+        stake = danger.at_stake(verb, nodes, desk.live.store.of(Machine), cockpit.clock())
     clusters = [record for name in {n.cluster for n in nodes} if (record := desk.cluster(name)) is not None]
     question = danger.of_marks(danger.question(verb, nodes, clusters), hidden)
+    if given.get("drain") and question.kind == "confirm":
+        # That it happens later, to whom and why, has just been read and chosen.
+        question = msgspec.structs.replace(question, kind="none")
+    elif stake is not None and not given.get("drain"):
+        question = danger.of_jobs(question, stake)
     if args and (letter := args.get("letter")) in sysrq.LETTERS:
         # What it does depends on the letter: the verb's own words are of all of them.
         title = question.title.replace(verb.label, f"{verb.label} {letter}")
@@ -175,7 +193,7 @@ def ask(
         if not yes:
             return
         try:
-            desk.activities.ask(verb.id, nodes, args)
+            desk.activities.ask(verb.id, nodes, given)
         except PilotError as error:
             cockpit.flash_error(error)
 

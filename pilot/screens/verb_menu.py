@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from rich.text import Text
@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
+from textual.widget import Widget
 
 from pilot.records import Node
 from pilot.render.table import Cell
@@ -73,8 +74,13 @@ class KeyMenu(ModalScreen[T | None]):
         with Vertical(classes="menu") as box:
             box.border_title = Text(self._title)
             box.border_subtitle = Text(self._hint)
+            yield from self.about()
             with VerticalScroll(can_focus=False):
                 yield LineList(classes="-chosen")
+
+    def about(self) -> Iterable[Widget]:
+        """What stands above the items."""
+        return ()
 
     def on_mount(self) -> None:
         """Show the items; the cursor is on the first that can be chosen."""

@@ -6,6 +6,12 @@ from pilot.verbs.verb import Argument, Verb
 
 _GRACE = Argument("grace", 60.0, "seconds the guest is given to react", minimum=1, maximum=3600)
 
+_JOBS = (
+    Argument("drain", False, "let HTCondor jobs that run there end first, and do it then"),
+    Argument("anyway", False, "even if HTCondor jobs run there: they die"),
+)
+"""Of what ends the jobs of a node: it is refused where some run, unless it is said what becomes of them."""
+
 POWER: tuple[Verb, ...] = (
     Verb(
         "power.on",
@@ -31,10 +37,7 @@ POWER: tuple[Verb, ...] = (
         doing="turning off",
         question="Turn off {} now?",
         consequence="Data not yet written to disk is lost.",
-        args=(
-            Argument("drain", False, "let HTCondor jobs that run there end first, and turn it off then"),
-            Argument("anyway", False, "even if HTCondor jobs run there: they die"),
-        ),
+        args=_JOBS,
     ),
     Verb(
         "power.shutdown",
@@ -49,7 +52,11 @@ POWER: tuple[Verb, ...] = (
         question="Shut down {}?",
         consequence="What runs there ends, once the guest obeys.",
         held=True,
-        args=(_GRACE, Argument("then", "leave", "after the grace: leave it, or off", ("leave", "off"))),
+        args=(
+            _GRACE,
+            Argument("then", "leave", "after the grace: leave it, or off", ("leave", "off")),
+            *_JOBS,
+        ),
     ),
     Verb(
         "power.reset",
@@ -77,7 +84,11 @@ POWER: tuple[Verb, ...] = (
         question="Reboot {}?",
         consequence="What runs there ends, once the guest obeys.",
         held=True,
-        args=(_GRACE, Argument("then", "leave", "after the grace: leave it, or reset", ("leave", "reset"))),
+        args=(
+            _GRACE,
+            Argument("then", "leave", "after the grace: leave it, or reset", ("leave", "reset")),
+            *_JOBS,
+        ),
     ),
     Verb(
         "power.pause",
@@ -141,6 +152,7 @@ POWER: tuple[Verb, ...] = (
         doing="hibernating",
         question="Hibernate {}?",
         consequence="What runs there stands still until it is turned on again.",
+        args=_JOBS,
     ),
     Verb(
         "power.terminate",
@@ -154,5 +166,6 @@ POWER: tuple[Verb, ...] = (
         doing="terminating",
         question="Terminate {}?",
         consequence="It cannot come back, and its disks are deleted unless they are set to stay.",
+        args=_JOBS,
     ),
 )

@@ -92,12 +92,12 @@ class Site:
         """It is not in its pool any more."""
         self.joining.gone(["machine:p/compute-0-0.local"])
 
-    async def off(self, **args: bool) -> Acted:
+    async def off(self, verb: str = "power.off", **args: bool) -> Acted:
         """`power.off` as ada asks it."""
         node = self.inventory.node(NODE)
         assert node is not None
         return await self.drainings.off(
-            self.entitled.asker, node, args, lambda: self.act("", "", {}, print), self.said.append
+            self.entitled.asker, node, verb, args, lambda: self.act("", "", {}, print), self.said.append
         )
 
     async def journaled(self) -> list[tuple[str, str]]:

@@ -391,7 +391,8 @@ async def test_jobs_end_first(place: Place) -> None:
     assert drains()
     place.machine(draining=True)
     await until(lambda: place.state() == "off", 10, "off")
-    assert place.acts == [("id-0", "power.shutdown", {"grace": 120.0, "then": "off"})]
+    ((node_id, verb, args),) = place.acts
+    assert (node_id, verb, args["grace"], args["then"]) == ("id-0", "power.shutdown", 120.0, "off")
 
     def journaled() -> list[Any]:
         return [r for r in read(place.database) if r.verb == "power.shutdown"]

@@ -96,7 +96,8 @@ async def test_exit_codes_of_power(
 
 async def test_arguments_of_verbs_are_those_of_the_table(ada: User, airboss: StandIn) -> None:
     await ada.pilot("power", "shutdown", "compute-0-0", "--grace", "7", "--then", "off", "--yes")
-    assert airboss.asked[-1].args == {"grace": 7.0, "then": "off"}
+    given = {"grace": 7.0, "then": "off", "drain": False, "anyway": False}
+    assert airboss.asked[-1].args == given
     code, _, err = await ada.pilot("power", "shutdown", "compute-0-0", "--grace", "0", "--yes")
     assert code == Exit.USAGE
     assert "from 1 to 3600" in err

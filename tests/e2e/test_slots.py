@@ -217,8 +217,8 @@ async def test_who_is_asked_is_told_which_jobs_would_die(site: Site, pool: Condo
         words = (*CLI, "power", "off", "compute-0-1")
         for answer in (b"n", b"y"):
             async with terminal(words, site.ada.environment) as shown:
-                await shown.shows(f"1 HTCondor job ({job}.0 of {USER}@cm.pilot.test) would die".encode())
-                await shown.shows(b"--drain lets them end first")
+                await shown.shows(b"1 HTCondor job would die; --drain lets them end first")
+                await shown.shows(f"{job}.0 of {USER}@cm.pilot.test on compute-0-1".encode())
                 await shown.shows(b"Go on?")
                 assert seen.state("compute-0-1") == "on"
                 shown.type(answer + b"\n")

@@ -254,7 +254,7 @@ async def test_a_shutdown_is_held_then_sent(activities: Activities, site: Site, 
     clock.advance(4.9)
     assert not site.asked
     clock.advance(0.2)
-    assert (await sent(site)).args == {"grace": 60.0, "then": "leave"}
+    assert (await sent(site)).args == {"grace": 60.0, "then": "leave", "drain": False, "anyway": False}
     assert activity.state == "asked"
     assert activities.undo() is None
 

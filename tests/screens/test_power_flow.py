@@ -56,7 +56,7 @@ async def test_on_held_shutdown_undo_and_the_list(tmp_path: Path, boss: Airboss,
         node = next(node for node in live.store.nodes() if node.name == "compute-0-0")
         assert node.state == "on"
 
-        await pilot.press("2")
+        await pilot.press("9")
         await until(lambda: isinstance(app.screen, ActivityScreen), what="the list")
         await shows(pilot, "shutdown compute-0-0")
         await pilot.press("down")
