@@ -254,7 +254,7 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
             self.post_message(acting.ConsolesWanted(event.nodes))
         elif event.verb.id == "lease.set" and not event.args:
             self.post_message(acting.LeaseWanted(event.nodes, hidden=event.hidden))
-        elif event.verb.id == "screen.open":
+        elif event.verb.id in ("screen.open", "screen.picture"):
             self.post_message(acting.ScreensWanted(event.nodes))
         else:
             acting.ask(self, self.cockpit, event.verb, event.nodes, event.hidden, event.args)
@@ -295,8 +295,10 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
 
     def on_screens_wanted(self, event: acting.ScreensWanted) -> None:
         """Open a screen's tab, or go to it if it is open."""
-        nodes = [node for node in event.nodes if node.screen]
-        reason = acting.why_not(self.cockpit, BY_ID["screen.open"], event.nodes)
+        pictured = [node for node in event.nodes if node.provider == "ec2"]
+        nodes = [node for node in event.nodes if node.screen] + pictured
+        verb = BY_ID["screen.picture" if pictured and len(pictured) == len(event.nodes) else "screen.open"]
+        reason = acting.why_not(self.cockpit, verb, event.nodes)
         if event.nodes and not nodes:
             reason = (
                 "there is none: no VNC display is defined for it" if len(event.nodes) == 1 else "none has one"

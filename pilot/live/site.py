@@ -181,6 +181,14 @@ class LiveSite:
         """
         return await self._linked().screen(node_id, cluster, mode, exclusive)
 
+    async def picture(self, node_id: str, cluster: str) -> bytes:
+        """A picture of an instance's screen, as `Link.picture` has it.
+
+        Raises:
+            as for `call`.
+        """
+        return await self._linked().picture(node_id, cluster)
+
     def tail(self, node_id: str, cluster: str) -> Tail:
         """The last that a node's console printed and what follows, as bytes.
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from pilot.records import Node
 from pilot.render.guest import NARROW, away, where
 from pilot.render.table import Cell
-from pilot.render.times import ago
+from pilot.render.times import ago, clock
 
 State = Literal["waiting", "opening", "live", "lost", "ended"]
 NAMES = {"text": "text", "kitty": "graphics", "blocks": "half blocks"}
@@ -79,6 +79,27 @@ def age(session: Seen, hung: bool, now: float) -> str:
     if session.updated is None or (session.state == "live" and not hung):
         return ""
     return f"as it was {ago(session.updated, now)} ago"
+
+
+def picture_status(session: Seen, now: float, size: tuple[int, int] | None) -> tuple[list[Cell], list[Cell]]:
+    """The left and right of a picture's status line."""
+    left = [Cell("▣ ", "dim"), Cell(session.name, "strong"), Cell(" · ", "dim")]
+    if session.state == "opening":
+        left.append(Cell("◌ taking a picture …", "busy"))
+    elif session.state == "ended":
+        left.append(Cell(f"no picture: {session.why}", "bad"))
+    else:
+        taken = clock(session.updated) if session.updated is not None else ""
+        left.append(Cell(f"picture of {taken}, not live", "busy"))
+        left.append(Cell(f" · {size[0]}x{size[1]}" if size else "", "dim"))
+    return left, [Cell("r", "strong"), Cell(" takes another")]
+
+
+def picture_age(session: Seen, now: float) -> str:
+    """What is said over a picture that was taken; empty if there is none."""
+    if session.updated is None:
+        return ""
+    return f"not live: as it was {ago(session.updated, now)} ago"
 
 
 def drawn(kind: str, quality: float | None, per_second: float) -> Cell:

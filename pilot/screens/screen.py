@@ -36,10 +36,18 @@ class ScreenTab(ScreenKeys):
     GLYPH = "▣"
     AREA = "screens"
 
-    def __init__(self, cockpit: Cockpit, desk: Desk, mode: str, node: Node, means: Means) -> None:
+    def __init__(
+        self,
+        cockpit: Cockpit,
+        desk: Desk,
+        mode: str,
+        node: Node,
+        means: Means,
+        pane: type[ScreenPane] = ScreenPane,
+    ) -> None:
         """The tab of this mode, with one node's screen."""
         super().__init__(cockpit, desk, mode)
-        self.pane = ScreenPane(cockpit, desk, node, means)
+        self.pane = pane(cockpit, desk, node, means)
         self.panes = [self.pane]
         self.active = self.pane
 

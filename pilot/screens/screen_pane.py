@@ -59,17 +59,7 @@ class ScreenPane(Vertical):
         self._desk = desk
         self._first = node
         self._graphics = means.graphics
-        # Who has the keyboard can do all that the verbs can.
-        mode: ScreenMode = "watch" if cockpit.readonly else "control"
-        self.session = ScreenSession(
-            node.id,
-            node.name or node.domain,
-            self.open,
-            mode=mode,
-            why_not=lambda: render.why_closed(self.node),
-            clock=cockpit.clock,
-            monotonic=cockpit.monotonic,
-        )
+        self.session = self.make_session(node)
         release = keymap.release_key(cockpit.settings.keys, RELEASE_KEY)
         self.framebuffer = FramebufferWidget(release_key=release)
         self.look = ScreenLook(
@@ -80,6 +70,25 @@ class ScreenPane(Vertical):
         self._frames: Timer | None = None
         self._was_live = True
         self._keeping: asyncio.Task[None] | None = None
+
+    def make_session(self, node: Node) -> ScreenSession:
+        """What keeps it open, or brings what is shown in another way."""
+        # Who has the keyboard can do all that the verbs can.
+        mode: ScreenMode = "watch" if self.cockpit.readonly else "control"
+        return ScreenSession(
+            node.id,
+            node.name or node.domain,
+            self.open,
+            mode=mode,
+            why_not=lambda: render.why_closed(self.node),
+            clock=self.cockpit.clock,
+            monotonic=self.cockpit.monotonic,
+        )
+
+    @property
+    def status_line(self) -> CellLine:
+        """What is said of it."""
+        return self.query_one(CellLine)
 
     def compose(self) -> ComposeResult:
         """Status line and picture."""
@@ -167,7 +176,7 @@ class ScreenPane(Vertical):
         now, screen = self.cockpit.clock(), self.session.screen
         size = (screen.width, screen.height) if screen is not None else None
         room = self.size.width or self.screen.size.width
-        self.query_one(CellLine).show(*render.status(self.session, node, now, room, size))
+        self.status_line.show(*render.status(self.session, node, now, room, size))
         self.framebuffer.note(render.age(self.session, self.hung, now))
 
     # --- the session -----------------------------------------------------------------------------

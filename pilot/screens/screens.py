@@ -10,6 +10,7 @@ from textual.app import App
 from pilot.live.cockpit import Cockpit, Desk
 from pilot.records import Node
 from pilot.screens.opened_tabs import OpenedTabs
+from pilot.screens.picture import PictureTab
 from pilot.screens.screen import ScreenTab
 from pilot.screens.screen_look import Means
 from pilot.vnc.text import Fonts
@@ -30,4 +31,6 @@ class Screens(OpenedTabs[ScreenTab]):
     def open(self, desk: Desk, node: Node) -> None:
         """Show a node's screen: its tab, which is made if there is none."""
         if not self.shown(desk, node):
-            self.add(ScreenTab(self._cockpit, desk, self.new_mode(), node, self._means))
+            # EC2 shows no screen, it only takes pictures of it.
+            tab = PictureTab if node.provider == "ec2" else ScreenTab
+            self.add(tab(self._cockpit, desk, self.new_mode(), node, self._means))
