@@ -1,4 +1,5 @@
-"""100,000 slots in a real collector: from the question to records, and what the loop notices of it."""
+"""100,000 slots in a real collector: from the question to records, what airboss's loop notices of it, and a
+key's echo on a real VM meanwhile."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bench import slots_echo
 from bench.result import Row, below, median
 from bench.workshop import Workshop
 from pilot.agent.inventory import Inventory
@@ -51,7 +53,7 @@ async def measure(workshop: Workshop) -> list[Row]:
         pool = await asyncio.to_thread(CondorPool, folder)
         bases = await asyncio.to_thread(_bases, pool)
         await _fill(workshop, pool, bases)
-        return await _look(workshop, pool)
+        return [*await _look(workshop, pool), *await slots_echo.measure(workshop, pool)]
     finally:
         if pool is not None:
             await asyncio.to_thread(pool.close)

@@ -32,27 +32,32 @@ SECONDS = 60.0
 class Cloud:
     """The pretended EC2, as somebody else at AWS uses it."""
 
-    def __init__(self, stand_in: StandIn) -> None:
+    def __init__(self, stand_in: StandIn, regions: tuple[str, ...] = (EAST,)) -> None:
         self.aws = stand_in
-        given = {"name": "elsewhere", "regions": [EAST], "endpoint": stand_in.url}
+        self._regions = list(regions)
+        given = {"name": "elsewhere", "regions": self._regions, "endpoint": stand_in.url}
         self._calls = Calls(msgspec.convert(given, Ec2Settings), Bounds())
 
     @property
     def toml(self) -> str:
         """What a site sets to watch it."""
         return (
-            f'[[ec2]]\nname = "lab"\nregions = ["{EAST}"]\nendpoint = "{self.aws.url}"\n'
+            f'[[ec2]]\nname = "lab"\nregions = {json.dumps(self._regions)}\nendpoint = "{self.aws.url}"\n'
             f'serial_endpoint = "{self.aws.serial.address}"\nevery = 1\npretended = true\n'
         )
 
-    async def run(self, name: str, cluster: str) -> str:
+    async def run(self, name: str, cluster: str, region: str = EAST) -> str:
         """Run an instance; its id."""
         tags = [{"Key": "Name", "Value": name}, {"Key": "pilot:cluster", "Value": cluster}]
         answer = await self._calls.call(
-            EAST, "ec2", "run_instances", 60, ImageId="ami-760aaa0f", MinCount=1, MaxCount=1,
+            region, "ec2", "run_instances", 60, ImageId="ami-760aaa0f", MinCount=1, MaxCount=1,
             InstanceType="t3.micro", TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
         )  # fmt: skip
         return str(answer["Instances"][0]["InstanceId"])
+
+    async def stop(self, instance_id: str) -> None:
+        """Stop one."""
+        await self._calls.call(EAST, "ec2", "stop_instances", 60, InstanceIds=[instance_id])
 
     async def close(self) -> None:
         await self._calls.close()

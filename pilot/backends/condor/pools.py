@@ -13,6 +13,7 @@ from pilot.backends.condor import failing, frames
 from pilot.backends.condor.failing import Failure
 from pilot.backends.condor.process import PoolProcess
 from pilot.backends.condor.settings import Bounds, PoolSettings
+from pilot.backends.fault_words import fault_words
 from pilot.backends.provider import Sink
 from pilot.records import Source, SourceType
 
@@ -135,7 +136,7 @@ class PoolWatch:
         self._tell(
             msgspec.structs.replace(
                 old, state="down", since=old.since if old.state == "down" else self._clock(), detail=words,
-                words=f"{fault.said}. {failing.HINTS[fault.reason]}",
+                words=fault_words(words, fault.said, failing.HINTS[fault.reason]),
             )
         )  # fmt: skip
 

@@ -22,6 +22,7 @@ from pilot.backends.ec2.instances import (
     whole,
 )
 from pilot.backends.ec2.region import AT_ONCE, Checked, Known, Region
+from pilot.backends.fault_words import fault_words
 from pilot.records import Event, Source
 
 _log = logging.getLogger(__name__)
@@ -284,7 +285,7 @@ class RegionWatch:
         if old.state != "down" or old.detail != fault.words:
             _log.warning("region %s: %s (%s)", old.name, fault.words, fault.said)
         since = old.since if old.state == "down" else self._clock()
-        words = f"{fault.said}. {fault.hint}" if fault.hint else fault.said
+        words = fault_words(fault.words, fault.said, fault.hint)
         self.source = Source(
             id=old.id, type="ec2", name=old.name, state="down", since=since, good=old.good,
             detail=fault.words, words=words, pretended=old.pretended,
