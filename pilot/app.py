@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,8 @@ from pilot import app_config, ending, going, keymap, themes
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
 from pilot.live.opening import Mode
-from pilot.records import Node
-from pilot.screens import acting, leaving
+from pilot.records import Host, Node
+from pilot.screens import acting, cordoning, leaving
 from pilot.screens.activity import ActivityScreen
 from pilot.screens.base import GoneTo, PilotScreen, TabChosen
 from pilot.screens.clusters import ClustersScreen
@@ -214,6 +214,8 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
             screen = await self._show("nodes")
             if isinstance(screen, NodesScreen):
                 screen.use_filter(command.words)
+        elif command.name in ("cordon", "uncordon"):
+            self._cordon(command.name == "cordon", command.words)
         elif command.name == "wall":
             self.post_message(acting.WallWanted())
         elif command.name == "recordings" or (command.name == "play" and not word):
@@ -262,6 +264,23 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
     def on_lease_wanted(self, event: acting.LeaseWanted) -> None:
         """Say until when nodes run."""
         acting.lease(self, self.cockpit, event)
+
+    def on_cordon_wanted(self, event: acting.CordonWanted) -> None:
+        """Cordon hosts, or take that back."""
+        cordoning.ask(self, self.cockpit, event.hosts, event.cordon, event.why)
+
+    def _cordon(self, cordon: bool, words: Sequence[str]) -> None:
+        """`:cordon HOST why`; of the host under the cursor if none is named."""
+        linked = self.screen.linked() if isinstance(self.screen, PilotScreen) else None
+        hosts = [linked] if isinstance(linked, Host) else []
+        try:
+            if words:
+                hosts = cordoning.named(self.cockpit, words[:1])
+        except PilotError as error:
+            self.cockpit.flash_error(error)
+            return
+        why = " ".join(words[1:]) or None
+        self.post_message(acting.CordonWanted(hosts, cordon, why))
 
     def on_consoles_wanted(self, event: acting.ConsolesWanted) -> None:
         """Open a console's tab, or go to it if it is open."""

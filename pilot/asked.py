@@ -9,7 +9,7 @@ from typing import Literal
 
 from pilot import wire
 from pilot.errors import PilotError
-from pilot.records import Node, NodeState
+from pilot.records import Host, Node, NodeState
 from pilot.verbs import Value, Verb
 from pilot.wire import Fault, Outcome, Result
 
@@ -80,7 +80,8 @@ class Request:
     def outcome(self, outcome: Outcome) -> None:
         """Take how it ended for a target."""
         # A node that is no longer one of the cluster is answered as it was asked for: by its id.
-        target = self.by_id.get(outcome.node or outcome.target)
+        # A host is asked for by its name, and answered with its id.
+        target = self.by_id.get(outcome.node) or self.by_id.get(outcome.target)
         if target is not None:
             target.outcome = _named(outcome, target)
 
@@ -141,11 +142,15 @@ class Activity:
         return max(0.0, (self.ended_at if self.ended_at is not None else now) - self.asked_at)
 
 
-def requests(nodes: Iterable[Node]) -> tuple[Request, ...]:
-    """Spread nodes over requests: one cluster in each, and no more than airboss reads in one."""
+def requests(nodes: Iterable[Node | Host]) -> tuple[Request, ...]:
+    """Spread nodes over requests: one cluster in each, none for hosts, no more than airboss reads in one."""
     groups: dict[str, list[list[Target]]] = {}
+    hosts: list[Target] = []
     sizes: dict[str, int] = {}
     for node in {node.id: node for node in nodes}.values():
+        if isinstance(node, Host):
+            hosts.append(Target(node.name, node.name, "", "unknown"))
+            continue
         parts = groups.setdefault(node.cluster, [])
         # As it stands in the JSON of the request: in quotes, with a comma.
         size = len(node.id.encode()) + 3
@@ -155,4 +160,7 @@ def requests(nodes: Iterable[Node]) -> tuple[Request, ...]:
             sizes[node.cluster] = 0
         sizes[node.cluster] += size
         parts[-1].append(Target(node.id, node.name or node.domain, node.cluster, node.state))
-    return tuple(Request(cluster, tuple(part)) for cluster, parts in groups.items() for part in parts)
+    found = [Request(cluster, tuple(part)) for cluster, parts in groups.items() for part in parts]
+    for start in range(0, len(hosts), wire.MAX_TARGETS):
+        found.append(Request("", tuple(hosts[start : start + wire.MAX_TARGETS])))
+    return tuple(found)

@@ -12,7 +12,7 @@ import msgspec
 
 from pilot import leasing
 from pilot.errors import NoSuchNodeError, UsageError
-from pilot.records import AnyRecord, Node
+from pilot.records import AnyRecord, Host, Node
 from pilot.render.natural import natural_key
 from pilot.selectors import matcher, resolve
 from pilot.trees import links
@@ -35,6 +35,8 @@ AREAS: dict[str, tuple[str, ...]] = {
 COMMANDS: dict[str, str] = {
     "broadcast": "type at the consoles of several nodes at once",
     "cluster": "show one cluster's nodes; without a name, all of yours",
+    "cordon": "start no node on a host any more: its name, and why",
+    "uncordon": "start nodes on a host again",
     "filter": "use, save or forget a saved filter",
     "help": "the keys that work here",
     "play": "play a recording: its id, or a node's newest",
@@ -207,11 +209,14 @@ def complete(line: str, known: Known) -> list[str]:
     elif before[0].lower() in ("broadcast", "play"):
         names = _names(last, [node for node in known.nodes if node.name not in before])
     elif (head := _ALIASES.get(before[0].lower(), before[0].lower())) in COMMANDS:
+        hosts = [record.name for record in known.others if isinstance(record, Host)]
         names = {
             "cluster": known.clusters,
             "site": known.sites,
             "theme": known.themes,
             "filter": [*known.filters, "save", "forget"],
+            "cordon": hosts,
+            "uncordon": hosts,
         }.get(head, ())
     elif any(head in (verb.label, verb.id) for verb in known.verbs):
         names = _names(last, [node for node in known.nodes if node.name not in before])

@@ -15,7 +15,7 @@ from pilot.live import draining
 from pilot.live.notifier import Notifier
 from pilot.live.pending import SETTLE_SECONDS, Pending
 from pilot.live.sending import NOT_SENT, SIDE_BY_SIDE, Asks, send
-from pilot.records import Instance, Node
+from pilot.records import Host, Instance, Machine, Node
 from pilot.verbs import BY_ID, Value, Verb
 
 KEPT = 500
@@ -23,6 +23,7 @@ KEPT = 500
 UNDO_SECONDS = 5.0
 INVERSE_SECONDS = 60.0
 """For how long after its end a verb is taken back by its inverse: later it is no slip of the hand."""
+NO_POOL = "it is in no HTCondor pool"
 _MOST_OPEN = 48
 """Requests under way at the same time: airboss opens 64 channels to a connection, consoles need some."""
 _TELL_SECONDS = 0.05
@@ -107,7 +108,14 @@ class Activities:
             return f"needs {verb.role}"
         if self._site.state != "live":
             return "no link"
+        if verb.id.startswith("machine.") and not self.in_pool(nodes):
+            return NO_POOL
         return offers.why_not(verb, nodes, self.instance)
+
+    def in_pool(self, nodes: Iterable[Node]) -> bool:
+        """Whether one of these nodes is a machine of an HTCondor pool."""
+        ids = {node.id for node in nodes}
+        return any(machine.node in ids for machine in self._site.store.of(Machine))
 
     def instance(self, node_id: str) -> Instance | None:
         """What EC2 says of a node that is an instance."""
@@ -117,9 +125,14 @@ class Activities:
     # --- asking ----------------------------------------------------------------------------------
 
     def ask(
-        self, verb_id: str, nodes: Sequence[Node], args: Mapping[str, Value] | None = None, *, undoes: int = 0
+        self,
+        verb_id: str,
+        nodes: Sequence[Node | Host],
+        args: Mapping[str, Value] | None = None,
+        *,
+        undoes: int = 0,
     ) -> Activity:
-        """Ask for a verb on nodes, of one cluster or several; what has to be confirmed has been.
+        """Ask for a verb on nodes, of one cluster or several, or on hosts; what has to be confirmed has been.
 
         Raises:
             UsageError: no nodes, a node of no cluster, or arguments that the verb does not take.
@@ -214,7 +227,7 @@ class Activities:
         if self.readonly and verb.danger >= 1:
             raise RefusedError(f"{verb.label} is not asked for: the app is read-only", "Start it without.")
         for part in parts:
-            if not part.cluster:
+            if not part.cluster and verb.scope == "node":
                 name = wire.plain(part.targets[0].name)
                 raise UsageError(f"{name} is in no cluster", "`pilot-agent cluster adopt` puts it in one.")
             if not self._site.may(verb.id, part.cluster):

@@ -39,7 +39,7 @@ class Line(NamedTuple):
 def title(activity: Activity) -> str:
     """The verb and of whom: `off compute-0-1`, `off 12 nodes`."""
     targets = activity.targets
-    whom = plain(targets[0].name) if len(targets) == 1 else f"{len(targets)} nodes"
+    whom = plain(targets[0].name) if len(targets) == 1 else f"{len(targets)} {activity.verb.scope}s"
     return f"{activity.verb.label} {whom}"
 
 
@@ -66,7 +66,7 @@ def details(activity: Activity, now: float, width: int) -> list[Cells]:
     """All that is known of it, in lines of so many columns: what went wrong comes first."""
     width = max(20, width)
     where = ", ".join(plain(cluster) for cluster in activity.clusters)
-    lines: list[Cells] = [(Cell(f"{title(activity)} of {where}", "strong"),)]
+    lines: list[Cells] = [(Cell(f"{title(activity)} of {where}" if where else title(activity), "strong"),)]
     facts = [f"asked by {plain(activity.who) or 'you'} at {clock(activity.asked_at)}"]
     if activity.state == "done":
         facts.append(f"took {took(activity.took(now))}")

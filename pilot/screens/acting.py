@@ -13,7 +13,7 @@ from pilot import danger, leasing, offers
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
 from pilot.live.opening import Mode
-from pilot.records import Machine, Node
+from pilot.records import Host, Machine, Node
 from pilot.screens import sysrq
 from pilot.screens.verb_menu import whom
 from pilot.verbs import BY_ID, Value, Verb
@@ -60,6 +60,17 @@ class LeaseWanted(Message):
         self.nodes = tuple(nodes)
         self.when = when
         self.hidden = hidden
+
+
+class CordonWanted(Message):
+    """No node is to be started on hosts any more, or is again."""
+
+    def __init__(self, hosts: Sequence[Host], cordon: bool, why: str | None = None) -> None:
+        """`why`: the reason; None asks for it."""
+        super().__init__()
+        self.hosts = tuple(hosts)
+        self.cordon = cordon
+        self.why = why
 
 
 class WallWanted(Message):
@@ -120,6 +131,8 @@ def why_not(cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> str:
             role = live.role_in(cluster)
             held = f"yours in {cluster or 'no cluster'} is {role}" if role else f"you have none in {cluster}"
             return f"{verb.label} needs the role {verb.role}, {held}: ask the site's admin"
+    if verb.id.startswith("machine.") and not cockpit.desk.activities.in_pool(nodes):
+        return f"{whom(nodes)} is in no HTCondor pool that is shown here"
     if reason := offers.why_not(verb, nodes, cockpit.desk.activities.instance):
         return f"{verb.label} is not for {whom(nodes)}: {reason}"
     return ""
@@ -162,6 +175,16 @@ def ask(
         cockpit.flash(f"{verb.label.capitalize()}: {reason}.", "bad")
         return
     desk, given = cockpit.desk, dict(args or {})
+    if verb.id == "machine.drain" and "reason" not in given:
+        from pilot.screens.reason import ReasonScreen
+
+        def because(why: str | None) -> None:
+            if why is not None:
+                ask(app, cockpit, verb, nodes, hidden, {**given, "reason": why})
+
+        screen = ReasonScreen(f"Drain {whom(nodes)}", verb.help, "All who look at the pool read this.")
+        app.push_screen(screen, because)
+        return
     if not (given.get("drain") or given.get("anyway")):
         stake = danger.at_stake(verb, nodes, desk.live.store.of(Machine), cockpit.clock())
         if stake is not None and stake.drains:

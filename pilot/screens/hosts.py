@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual.binding import Binding
+
 from pilot.records import Host, Node, Pool, Volume
 from pilot.render import host_cells, node_cells
 from pilot.render.node_search import NODE_FIELDS
 from pilot.render.table import Cell
+from pilot.screens import acting
 from pilot.screens.tree import TreeScreen
 from pilot.screens.tree_columns import column
 from pilot.trees import hosts
@@ -31,6 +34,20 @@ class HostsScreen(TreeScreen):
     FIELDS: ClassVar[Fields] = {name: _of_nodes(read) for name, read in NODE_FIELDS.items()} | {
         "name": lambda entry: (entry.name,),
     }
+
+    BINDINGS = [Binding("C", "cordon", "cordon", show=False, id="tree.cordon")]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A read-only look cordons nothing."""
+        if action == "cordon" and self.cockpit.readonly:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_cordon(self) -> None:
+        """Start no node on the host under the cursor any more; on one that is cordoned, again."""
+        host = self.linked()
+        hosts = [host] if isinstance(host, Host) else []
+        self.post_message(acting.CordonWanted(hosts, all(one.cordon is None for one in hosts)))
 
     def entries_of(self) -> EntriesOf:
         """Host, its nodes, its storage."""

@@ -12,6 +12,7 @@ MACHINES: tuple[Verb, ...] = (
         "node",
         "operator",
         1,
+        key="p d",
         doing="draining",
         args=(Argument("reason", "", "why, for all who look at the pool"),),
     ),
@@ -22,6 +23,7 @@ MACHINES: tuple[Verb, ...] = (
         "node",
         "operator",
         1,
+        key="p u",
         doing="taking back the draining",
     ),
 )

@@ -7,6 +7,7 @@ import asyncio
 from pilot.agent.journal_read import Filter
 from pilot.asked import Activity
 from pilot.screens.jobs import JobsScreen
+from pilot.screens.reason import ReasonScreen
 from pilot.widgets.confirm import ConfirmScreen
 from tests.e2e.conftest import Site
 from tests.e2e.test_cordon import logged_in
@@ -113,3 +114,27 @@ async def test_rights_that_are_gone_once_it_is_empty(site: Site, pool: CondorPoo
     code, out, err = await pilot_command(eve, "events", "--last", "50")
     assert code == 0, err
     assert "is not turned off for ada: the key of ada is entitled to nothing any more" in out
+
+
+async def test_drained_with_a_reason_from_the_slots(site: Site, pool: CondorPool) -> None:
+    await asyncio.to_thread(submit, pool, 3600)
+    async with await site.ada.link() as link, Seen(link) as seen:
+        await seen.busy("compute-0-0")
+        async with opened(knows(site.ada, site.airboss), size=(140, 36)) as pilot:
+            await pilot.live(2)
+            await pilot.go("slots")
+            await pilot.sees("compute-0-0.pilot.test", SLOW)
+            await pilot.find("compute-0-0")
+            await pilot.press("home", "down")
+            assert [node.name for node in pilot.screen.targets()] == ["compute-0-0"]  # type: ignore[attr-defined]
+            await pilot.press("p", "d")
+            await pilot.shows(ReasonScreen)
+            await pilot.write("a new disk")
+            await pilot.press("enter")
+            await seen.until(lambda: (m := seen.machine("compute-0-0")) and m.draining, "draining")
+            machine = seen.machine("compute-0-0")
+            assert machine is not None
+            assert machine.drain_reason == "a new disk"
+            await pilot.sees("a new disk", SLOW)
+            await pilot.press("p", "u")
+            await seen.until(lambda: (m := seen.machine("compute-0-0")) and not m.draining, "no more")

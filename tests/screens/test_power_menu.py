@@ -41,7 +41,7 @@ def text(app: App[None]) -> str:
 def test_every_power_verb_is_in_it() -> None:
     assert {verb.id for verb in menu_verbs(PREFIX).values()} == {
         v.id for v in VERBS if v.id.startswith("power.")
-    } | {"lease.set"}
+    } | {"lease.set", "machine.drain", "machine.undrain"}
 
 
 OF_VMS = {key: verb for key, verb in menu_verbs(PREFIX).items() if offers.known(verb, nodes(2))}
