@@ -124,11 +124,14 @@ class Prices:
                 async with self._gate:
                     found = await self.ask(*key)
                     await asyncio.sleep(bounds.price_pace)
-                if found is not None:
-                    self.known[key] = found
-                    region.prices[pair] = found
-                    await region.remake_all()
-                    self.on_change()
+                if found is None:
+                    # What is shown stays, and is dated. The API may only have been away for a while.
+                    self._asked[key] = self._clock() - bounds.price_age + bounds.price_again
+                    continue
+                self.known[key] = found
+                region.prices[pair] = found
+                await region.remake_all()
+                self.on_change()
             if any(known.instance.spot for known in region.known.values()):
                 await self._spot(watch)
             await asyncio.sleep(self._calls.account.every)

@@ -110,6 +110,9 @@ class Bounds(msgspec.Struct, frozen=True):
     teardown: float = 30.0
     """What AWS needs after a serial session before there can be another."""
     price_age: float = 86_400.0
+    """After which a price is asked for again."""
+    price_again: float = 3600.0
+    """The same when the pricing API did not say it."""
     price_pace: float = 1.0
     idle_every: float = 300.0
     idle_window: float = 3600.0

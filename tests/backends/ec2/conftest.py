@@ -27,7 +27,7 @@ from tests.support.waiting import until, until_sync
 QUICK = Bounds(
     connect=2, page=5, poll=20, status=0.5, names=5, backoff_first=0.1, backoff_last=0.5, throttled=0.2,
     settle_first=0.1, settle_last=0.2, ask=5, start=10, stop=10, may_pace=0.02, output_pace=0.05,
-    output_age=0.3, serial=10, teardown=1.0, price_pace=0.0, idle_every=0.5, stop_all=4,
+    output_age=0.3, serial=10, teardown=1.0, price_pace=0.0, price_again=0.5, idle_every=0.5, stop_all=4,
 )  # fmt: skip
 EAST, WEST = "us-east-1", "eu-west-1"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 import pytest
 
 from pilot.errors import BackendError, BusyError, NoSuchNodeError, RefusedError, UnreachableError
 from pilot.records import Price
+from pilot.render.instance_cells import price_words
 from tests.backends.ec2.conftest import EAST, QUICK, WEST, NewRig
 from tests.support.waiting import until
 
@@ -170,6 +172,24 @@ async def test_what_it_costs(rig: NewRig) -> None:
     assert await until(lambda: any(r.state.glob("ec2-prices-*.json")), 10, "kept")
 
 
+async def test_a_dated_price_until_the_pricing_api_answers(rig: NewRig) -> None:
+    r = await rig()
+    r.aws.trouble.denied.add(("GetProducts", "*"))
+    instance_id = await r.one(kind="t3.micro")
+
+    def price() -> Price | None:
+        return r.sink.instance(instance_id).price
+
+    await until(lambda: (EAST, "GetProducts") in r.aws.asked, 20, "asked")
+    await until(lambda: price() is not None, 20, "a price")
+    assert (found := price()) is not None
+    assert (found.source, found.hour) == ("table", 0.0104)
+    assert 0 < found.dated < time.time(), "it says of when it is"
+    assert "price table of 20" in price_words(found)
+    r.aws.trouble.denied.clear()
+    await until(lambda: (p := price()) is not None and p.source == "api", 20, "asked again by itself")
+
+
 async def test_an_instance_that_loses_its_tag_is_gone(rig: NewRig) -> None:
     r = await rig()
     instance_id = await r.one()
@@ -178,15 +198,18 @@ async def test_an_instance_that_loses_its_tag_is_gone(rig: NewRig) -> None:
 
 
 async def test_many_come_by_pages(rig: NewRig) -> None:
-    r = await rig(bounds=msgspec.structs.replace(QUICK, page_size=25))
-    ids = await r.run(count=110)
-    await until(lambda: len(r.sink.nodes_now) == 110, 30, "all of them")
+    r = await rig(bounds=msgspec.structs.replace(QUICK, page_size=5))
+    ids = [instance_id for _ in range(12) for instance_id in await r.run(count=20)]
+    # moto counts reservations, of which there are twelve.
+    page = await r.call("ec2", "describe_instances", MaxResults=5)
+    assert page["NextToken"]
+    assert sum(len(reservation["Instances"]) for reservation in page["Reservations"]) == 100
+    await until(lambda: len(r.sink.nodes_now) == len(ids), 30, "all of them")
     assert {node.domain for node in r.sink.nodes_now.values()} == set(ids)
-    r.aws.asked.clear()
-
-    def asked() -> int:
-        return sum(action == "DescribeInstances" for _, action in r.aws.asked)
-
-    await until(lambda: asked() >= 5, 20, "five pages")
-    assert len(r.sink.nodes_now) == 110
+    good = r.sink.source().good
+    await until(lambda: r.sink.source().good > good, 20, "looked again")
+    assert len(r.sink.nodes_now) == len(ids)
     assert not r.sink.gone_ids
+    last = ids[-1]
+    await r.call("ec2", "stop_instances", InstanceIds=[last])
+    await until(lambda: r.sink.state(last) == "stopped", 20, "a change on the last page")
