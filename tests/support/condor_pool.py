@@ -1,6 +1,7 @@
 """A real HTCondor pool for tests: Debian's own packages in a folder, daemons in namespaces of their own.
 
-The folder is made once by debootstrap (about a minute, 430 MB) and kept; PILOT_TEST_CONDOR names it. Each
+The folder is made once by debootstrap (about a minute, 430 MB) and kept below ~/.cache/rocks-pilot, or where
+PILOT_TEST_CONDOR says. Each
 machine of the pool is a condor_master with its own name and its own loopback address. All of a pool ends
 with the process that started it, whatever ends that: see `CondorPool._enter`.
 """
@@ -15,15 +16,18 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from pilot.demo.account import cache_folder
+
 DEADLINE = 60.0
 """Seconds."""
+MAKING = 240.0
+"""Seconds that making the folder may take: less than a test may."""
 USER = "nobody"
 _UID = 65534
 DOMAIN = "pilot.test"
@@ -94,7 +98,7 @@ RUNBENCHMARKS = False
 def root_folder() -> Path:
     """Where the packages are unpacked."""
     named = os.environ.get("PILOT_TEST_CONDOR")
-    return Path(named) if named else Path(tempfile.gettempdir()) / "rocks-pilot-condor"
+    return Path(named) if named else cache_folder() / "condor-trixie"
 
 
 @functools.cache
@@ -111,32 +115,40 @@ def _missing() -> str:
 
 def need_condor() -> Path:
     """The folder with HTCondor, made if need be. Without what that takes: fails in CI, skips elsewhere."""
-    if missing := _missing():
+    if missing := _missing() or _made():
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(f"NOT TESTED: {missing}")
+    return root_folder()
+
+
+@functools.cache
+def _made() -> str:
+    """Make the folder unless it is there; why that failed, empty if it did not. Tried once in a run."""
     root = root_folder()
     root.parent.mkdir(parents=True, exist_ok=True)
     with root.with_name(root.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # Two runs at once make it once.
-        if not (root / "usr/sbin/condor_master").exists():
-            _make(root)
-    return root
+        return "" if (root / "usr/sbin/condor_master").exists() else _make(root)
 
 
-def _make(root: Path) -> None:
+def _make(root: Path) -> str:
     partial = root.with_name(root.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    made = subprocess.run(
-        ["debootstrap", "--variant=minbase", "--include=condor", "trixie", partial],
-        capture_output=True, text=True, timeout=900, check=False,
-    )  # fmt: skip
-    # It may fail to configure packages that the daemons can do without; what counts is that they run.
-    asked = subprocess.run(
-        ["chroot", partial, "condor_version"], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert asked.returncode == 0, f"debootstrap made no HTCondor:\n{made.stdout[-2000:]}{made.stderr[-2000:]}"
+    said = ""
+    try:
+        made = subprocess.run(
+            ["debootstrap", "--variant=minbase", "--include=condor", "trixie", partial],
+            capture_output=True, text=True, timeout=MAKING, check=False,
+        )  # fmt: skip
+        said = (made.stdout + made.stderr)[-1500:]
+        # It may fail to configure packages that the daemons can do without; what counts is that they run.
+        subprocess.run(["chroot", partial, "condor_version"], capture_output=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        return f"debootstrap made no HTCondor: {error}\n{said}"
     partial.rename(root)
+    return ""
 
 
 class CondorPool:
