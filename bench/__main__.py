@@ -36,11 +36,12 @@ PARTS = {
     "held": "1,000 consoles held while nothing happens",
     "terminal": "a guest that floods its console in the app",
     "slots": "100,000 slots of a real HTCondor pool, read",
+    "instances": "2,000 EC2 instances, and trees beside a region and a collector that hang",
     "hosts": "100 hosts of 100 nodes each: seen whole, at rest, asked",
     "cockpit": "the full-screen app: starts, 10,000 nodes, keys, at rest",
 }
 
-SLOW = frozenset({"held", "slots", "hosts"})
+SLOW = frozenset({"held", "slots", "instances", "hosts"})
 """Parts that take minutes and most of the machine: measured only if they are named."""
 
 

@@ -44,12 +44,12 @@ async def measure(workshop: Workshop) -> list[Row]:
             await site.remember()
             pid = airboss.process.pid if airboss.process is not None else 0
             await asyncio.sleep(SETTLE_SECONDS)
-            unseen = await _busy(pid, REST_SECONDS / 2)
+            unseen = await busy(pid, REST_SECONDS / 2)
             snapshots = [await _snapshot(site) for _ in range(SNAPSHOTS)]
             async with _watching(site):
                 await asyncio.sleep(SETTLE_SECONDS)
-                seen = await _busy(pid, REST_SECONDS)
-                memory = _resident(pid)
+                seen = await busy(pid, REST_SECONDS)
+                memory = resident(pid)
             ours, theirs, local = await _asked(workshop, site, fleets[:LISTED])
         finally:
             await airboss.stop()
@@ -172,7 +172,7 @@ async def _asked(
     return ours, theirs, local
 
 
-async def _busy(pid: int, seconds: float) -> float:
+async def busy(pid: int, seconds: float) -> float:
     """Percent of a core that a process uses over some time."""
     before, begin = _ticks(pid), time.monotonic()
     await asyncio.sleep(seconds)
@@ -185,7 +185,7 @@ def _ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
     """MB of memory that a process has now."""
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
