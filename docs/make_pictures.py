@@ -48,6 +48,9 @@ _NAMED = {" ": "space", ":": "colon", "/": "slash", "-": "minus", "@": "at", "|"
 OF_GUESTS = ("console-people", "broadcast", "panic", "wall", "console-off")
 """Pictures of what guests show: the last tours make them, each of which needs the one before."""
 
+OF_TREES = ("hosts", "vlans", "instances", "slots", "overview", "clusters", "events")
+"""Pictures of the trees: one tour makes them."""
+
 Tour = Callable[["Stage"], Awaitable[None]]
 
 
@@ -215,6 +218,9 @@ async def at_nodes(stage: Stage) -> None:
     await stage.sees("Power: 2 nodes")
     await stage.take("power-menu")
     await stage.press("x")
+    await stage.sees("1 HTCondor job would die")
+    await stage.take("power-jobs")
+    await stage.press("a")
     await stage.until(lambda: getattr(stage.app.screen, "ready", False), "the question has settled")
     await stage.take("power-dialog")
     await stage.press("escape", "escape", "question_mark")
@@ -256,18 +262,51 @@ async def at_what_was_asked(stage: Stage) -> None:
     await stage.until(lambda: not stage.app.cockpit.desk.activities.open, "resumed")
     await stage.enter(":shutdown compute-0-3")
     await stage.until(lambda: getattr(stage.app.screen, "ready", False), "the question has settled")
-    await stage.press("y", "2")
+    await stage.press("y")
+    await stage.enter(":activity")
     await stage.sees("shutdown compute-0-3")
     await stage.take("activity")
     await stage.press("u", "down", "down")
     await stage.sees("compute-0-2")
     await stage.take("activity-failed")
-    await stage.press("3")
+    await stage.enter(":journal")
     await stage.until(lambda: "console.open" in stage.text(), "the journal is read")
     await stage.take("journal")
     await stage.press("v")
     await stage.sees("The journal was checked")
     await stage.take("journal-verified")
+
+
+async def at_trees(stage: Stage) -> None:
+    """What the nodes stand on, and what needs attention."""
+    await stage.enter(":hosts")
+    await stage.sees("● up")
+    await stage.take("hosts")
+    await stage.enter(":vlans")
+    await stage.sees("plugged in")
+    await stage.take("vlans")
+    await stage.enter(":remote-0-2")
+    await stage.enter(":instances")
+    await stage.sees("workers")
+    await stage.sees("idle ")
+    await stage.press("down", "down", "down")
+    await stage.take("instances")
+    await stage.enter(":slots")
+    await stage.sees("draining")
+    await stage.press("plus")
+    await stage.sees("13.0  you")
+    await stage.take("slots")
+    await stage.enter(":overview")
+    await stage.sees("lease")
+    await stage.sees("hung")
+    await stage.take("overview")
+    await stage.enter(":clusters")
+    await stage.sees("health")
+    await stage.take("clusters")
+    await stage.enter(":events")
+    await stage.sees("leased by")
+    await stage.take("events")
+    await stage.enter(":nodes")
 
 
 async def at_a_panic(stage: Stage) -> None:
@@ -388,8 +427,11 @@ def only_nodes(name: str) -> Tour:
 async def make(site: DemoSite, folder: Path, names: Sequence[str]) -> None:
     """Make the pictures whose file names have one of `names` in them; all without any."""
     await site.turn_on()
+    await site.lease()
     tours: list[tuple[tuple[int, int], ThemeChoice, Tour]] = [(MIDDLE, "dark", prepare)]
-    if not names or not set(names) <= set(OF_GUESTS):
+    if not names or set(names) & set(OF_TREES):
+        tours.append((MIDDLE, "dark", at_trees))
+    if not names or not set(names) <= {*OF_GUESTS, *OF_TREES}:
         tours += [
             (SMALL, "dark", at_nodes),
             (LARGE, "dark", at_nodes),

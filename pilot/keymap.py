@@ -45,7 +45,7 @@ def read(keys: Mapping[str, str]) -> OwnKeys:
     """
     if not keys:
         return OwnKeys({})
-    screens = [_bindings(classes) for classes in (*_SCREENS, *_console())]
+    screens = [_bindings(classes) for classes in (*_SCREENS, *_others())]
     known = {name for bindings in screens for name in bindings}
     keymap = {name: _keys(name, text, known) for name, text in keys.items()}
     lost = sorted({line for bindings in screens for line in _lost(bindings, keymap)})
@@ -57,13 +57,21 @@ def release_key(keys: Mapping[str, str], usual: str) -> str:
     return _key(_RELEASE, _parts(keys[_RELEASE])[0]) if _RELEASE in keys else usual
 
 
-def _console() -> tuple[tuple[type[DOMNode], ...], ...]:
+def _others() -> tuple[tuple[type[DOMNode], ...], ...]:
     from pilot.screens.broadcast import BroadcastScreen  # with it come terminals, which not every start needs
+    from pilot.screens.clusters import ClustersScreen, PartTable
     from pilot.screens.console import ConsoleScreen
+    from pilot.screens.events import EventsScreen, EventTable
+    from pilot.screens.hosts import HostsScreen
+    from pilot.screens.instances import InstancesScreen
+    from pilot.screens.machines import MachinesScreen
+    from pilot.screens.overview import ConcernTable, OverviewScreen
     from pilot.screens.player_pane import PlayerPane
     from pilot.screens.player_tab import PlayerScreen
     from pilot.screens.recordings import RecordingsScreen, RecordingTable
     from pilot.screens.screen_keys import ScreenKeys
+    from pilot.screens.vlans import VlansScreen
+    from pilot.widgets.tree_table import TreeTable
     from pilot.widgets.wall import Wall
 
     return (
@@ -73,6 +81,10 @@ def _console() -> tuple[tuple[type[DOMNode], ...], ...]:
         (NodesScreen, Wall),
         (RecordingsScreen, RecordingTable),
         (PlayerScreen, PlayerPane),
+        *((tree, TreeTable) for tree in (HostsScreen, VlansScreen, InstancesScreen, MachinesScreen)),
+        (OverviewScreen, ConcernTable),
+        (ClustersScreen, PartTable),
+        (EventsScreen, EventTable),
     )
 
 

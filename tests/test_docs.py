@@ -193,7 +193,7 @@ def _written(key: str) -> str:
 def _key_table() -> str:
     """All actions that have a name, with their keys: the app's own first, then screen by screen."""
     found: dict[str, tuple[list[str], str]] = {}
-    for classes in (*keymap._SCREENS, *keymap._console()):
+    for classes in (*keymap._SCREENS, *keymap._others()):
         for base in (base for cls in classes for base in cls.__mro__):
             for binding in Binding.make_bindings(base.__dict__.get("BINDINGS", ())):
                 if binding.id:
@@ -201,7 +201,20 @@ def _key_table() -> str:
                     if (written := _written(binding.key)) not in keys:
                         keys.append(written)
     rooms = (
-        *("app", "table", "nodes", "journal", "activity", "console", "broadcast", "screen", "wall"),
+        *(
+            "app",
+            "table",
+            "tree",
+            "nodes",
+            "instances",
+            "overview",
+            "journal",
+            "activity",
+            "console",
+            "broadcast",
+            "screen",
+            "wall",
+        ),
         *("recordings", "player"),
     )
     lines = ["| name | keys | what it does |", "| --- | --- | --- |"]

@@ -143,6 +143,7 @@ class DemoSite:
             for host in self.hosts:
                 lines += ["", "[[host]]", f'name = "{host.name}"', f'uri = "{host.uri}"']
             self.ads.start()
+            self._progress.say("  beside  HTCondor: a pool that does not exist, read from a file of ads")
             lines += ["", "[[pool]]", f'name = "{slots.POOL}"', f'file = "{self.ads.path.name}"']
             lines += [f'cluster = "{slots.POOL}"', "every = 5"]
             lines += self._start_cloud()
@@ -256,14 +257,14 @@ class DemoSite:
                     self._progress.say(f"A node could not be turned on: {error.message}")
             try:
                 if not self.cloud.missing():
-                    asyncio.run(self._lease())
+                    asyncio.run(self.lease())
             except PilotError as error:
                 if not self._stopping:
                     self._progress.say(f"An instance could not be leased: {error.message}")
 
         threading.Thread(target=work, daemon=True, name="turn-on").start()
 
-    async def _lease(self) -> None:
+    async def lease(self) -> None:
         """Have the owner lease an instance, once EC2 shows it.
 
         Raises:

@@ -53,11 +53,13 @@ def environment(site: DemoSite, person: people.Person) -> dict[str, str]:
 
 def introduction(site: DemoSite, seconds: float) -> str:
     """What the person in the demo's shell reads first."""
+    pool = "the HTCondor pool (a file of ads)"
+    pretended = pool if site.cloud.missing() else f"EC2 (moto's server and a stand-in); {pool}"
     return f"""
 Rocks Pilot demo: {len(HOSTS)} hosts, 2 clusters, {len(PLACES)} VMs and an airboss, built in {seconds:.1f} s.
-Real libvirt, QEMU and SSH; pretended is only that the hosts are machines of
-their own. You own the cluster vc1 and have no root on its hosts. Some nodes are
-booting. Try:
+Real libvirt, QEMU and SSH. Pretended: that the hosts are machines of their own;
+{pretended}.
+You own the cluster vc1 and have no root on its hosts. Some nodes are booting. Try:
 
   pilot                                  the full-screen app: ? lists the keys
   pilot nodes                            the nodes of your cluster
@@ -68,6 +70,9 @@ booting. Try:
   pilot log compute-0-1 --boot           what it said since then, and when
   pilot power shutdown compute-0-1       press its power button
   pilot power install compute-0-2        boot it from the network once
+  pilot hosts; pilot instances; pilot slots; pilot overview
+                                         what the nodes stand on, what needs attention
+  pilot lease remote-0-2 +8h             have airboss turn an instance off by then
   pilot watch                            every change, as it happens
   pilot-agent serve                      start airboss again, if you have killed it
   pilot-agent journal show               who asked for what, as the site's admin

@@ -87,6 +87,21 @@ def job_cell(slot: Slot, now: float) -> Cell:
     return Cell(f"{slot.owner} {slot.job}{ran}".strip())
 
 
+def short_job_cell(slot: Slot, now: float) -> Cell:
+    """The same without the schedd, the job first."""
+    if not slot.job and not slot.owner:
+        return Cell("")
+    ran = ago(slot.job_since, now) if slot.job_since else ""
+    return Cell("  ".join(word for word in (slot.job, slot.owner.partition("@")[0], ran) if word))
+
+
+def about_cell(machine: Machine, now: float) -> Cell:
+    """Where it is, and when its pool heard of it."""
+    heard = f"heard of {ago(machine.seen, now)} ago" if machine.seen else ""
+    said = (machine.address, machine.instance, heard, machine.drain_reason)
+    return Cell(" · ".join(word for word in said if word), "dim")
+
+
 def machine_words(machine: Machine) -> Cell:
     """Why it drains; that airboss knows no node for it."""
     if machine.draining and machine.drain_reason:

@@ -42,8 +42,7 @@ class ClustersScreen(PilotScreen):
         yield CellLine(id="filter")
         yield PartTable(
             [
-                TableColumn("cluster", "CLUSTER", _cluster, lambda one: one.cluster, 10, weight=1, widest=20),
-                TableColumn("part", "", lambda one, _: Cell(one.name), lambda one: one.name, 10),
+                TableColumn("cluster", "CLUSTER", _cluster, lambda one: one.cluster, 14, weight=1, widest=24),
                 TableColumn(
                     "state", "STATE", lambda one, _: one.said, lambda one: one.said.text, 24, weight=2
                 ),
@@ -125,4 +124,4 @@ class ClustersScreen(PilotScreen):
 
 
 def _cluster(part: Part, _now: float) -> Cell:
-    return Cell("" if part.name else part.cluster, "strong")
+    return Cell(f"  {part.name}") if part.name else Cell(part.cluster, "strong")

@@ -71,9 +71,9 @@ class InstancesScreen(TreeScreen):
         )
 
     def name_cell(self, entry: Entry) -> Cell:
-        """Instances, VPCs and subnets by their Name tag, and the id."""
+        """Instances, VPCs and subnets by their Name tag, if they have one."""
         name = self._called(entry)
-        return Cell(f"{name}  {entry.name}") if name not in ("", entry.name) else super().name_cell(entry)
+        return Cell(name) if name else super().name_cell(entry)
 
     def _called(self, entry: Entry) -> str:
         if isinstance(entry.record, Instance):
@@ -90,13 +90,17 @@ class InstancesScreen(TreeScreen):
         return [
             column("state", "STATE", self._state, 15, timed=True, priority=1),
             column("type", "TYPE", lambda e, _: _cell(e, lambda one: Cell(one.type)), 11, priority=3),
+            column("id", "ID", self._ec2_id, 19, priority=7, flashes=False),
             column("address", "ADDRESS", lambda e, _: _cell(e, cells.address_cell), 15, priority=6),
             column("age", "UP", lambda e, now: _cell(e, lambda one: cells.age_cell(one, now)), 6,
                    right=True, timed=True, priority=4),
             column("price", "PRICE", self._price, 10, right=True, priority=2),
             column("cost", "COST", self._cost, 9, right=True, timed=True, flashes=False, priority=2),
-            column("what", "", self._what, 24, weight=3, timed=True, flashes=False, priority=5),
+            column("what", "", self._what, 24, weight=8, timed=True, flashes=False, priority=5),
         ]  # fmt: skip
+
+    def _ec2_id(self, entry: Entry, _now: float) -> Cell:
+        return Cell(entry.name if self._called(entry) else "", "dim")
 
     def _state(self, entry: Entry, now: float) -> Cell:
         record = entry.record
@@ -140,16 +144,21 @@ class InstancesScreen(TreeScreen):
         return Cell(" · ".join(cell.text for cell in found), tone)
 
     def about(self, entry: Entry, now: float) -> Sequence[Cell]:
-        """Where the price comes from, and what the instance is made of."""
+        """Why it is as it is, where the price comes from, and what the instance is made of."""
         one = entry.record
         if isinstance(one, Source):
             return [Cell(entry.name, "strong"), Cell("  "), source_cells.words_cell(one)]
         if not isinstance(one, Instance):
             return ()
-        facts = [one.ami, one.zone, "spot" if one.spot else "", one.vpc, one.subnet, f"account {one.account}"]
-        if one.price is not None:
-            facts.append(cells.price_words(one.price))
-        return [Cell(entry.name, "strong"), Cell("  " + " · ".join(fact for fact in facts if fact), "dim")]
+        price = cells.price_words(one.price) if one.price is not None else ""
+        facts = [price, "spot" if one.spot else "", one.ami, one.zone, one.vpc, one.subnet]
+        why = self._what(entry, now)
+        said = [Cell(f"  {why.text}", why.tone)] if why.text else []
+        return [
+            Cell(entry.name, "strong"),
+            *said,
+            Cell("  " + " · ".join(fact for fact in facts if fact), "dim"),
+        ]
 
 
 def _cell(entry: Entry, read: Callable[[Instance], Cell]) -> Cell:

@@ -74,9 +74,9 @@ class MachinesScreen(TreeScreen):
             column("state", "STATE", self._state, 20, timed=True, priority=1),
             column("cpus", "CPUS", self._cpus, 9, right=True, priority=2),
             column("memory", "MEM", self._memory, 14, right=True, priority=3),
-            column("load", "LOAD", self._load, 6, right=True, priority=4),
-            column("jobs", "JOBS", self._jobs, 20, weight=1, timed=True, flashes=False, priority=2),
-            column("what", "", self._what, 20, weight=1, priority=5, flashes=False),
+            column("load", "LOAD", self._load, 6, right=True, priority=5),
+            column("jobs", "JOBS", self._jobs, 16, weight=1, timed=True, flashes=False, priority=2),
+            column("what", "NODE", self._what, 20, weight=2, priority=4, flashes=False),
         ]
 
     def _state(self, entry: Entry, now: float) -> Cell:
@@ -106,7 +106,7 @@ class MachinesScreen(TreeScreen):
     def _jobs(self, entry: Entry, now: float) -> Cell:
         record, slot = entry.record, _slot(entry)
         if slot is not None:
-            return cells.job_cell(slot, now)
+            return cells.short_job_cell(slot, now)
         if isinstance(record, Machine):
             return cells.jobs_cell(record)
         queues = list(self._queues(entry))
@@ -123,6 +123,15 @@ class MachinesScreen(TreeScreen):
         for below in self.outline.below(entry.key):
             if not isinstance(below.record, Machine):
                 yield from self._queues(below)
+
+    def about(self, entry: Entry, now: float) -> Sequence[Cell]:
+        """Whose job of which schedd; what is known of a machine besides."""
+        record, slot = entry.record, _slot(entry)
+        if slot is not None:
+            return [Cell(slot.name, "strong"), Cell("  "), cells.job_cell(slot, now)]
+        if isinstance(record, Machine):
+            return [Cell(record.name, "strong"), Cell("  "), cells.about_cell(record, now)]
+        return ()
 
     def _what(self, entry: Entry, _now: float) -> Cell:
         record = entry.record

@@ -25,7 +25,7 @@ def entries(record: AnyRecord) -> Iterable[Entry]:
 
 def _nic(node: Node, number: int, nic: Nic) -> Iterable[Entry]:
     vlan = _vlan(nic.vlan)
-    network = _network(vlan, node.host, nic.network)
+    network = _network(vlan, node.host, nic.network or nic.kind)
     yield vlan
     yield network
     name = node.name or node.domain

@@ -79,7 +79,9 @@ async def populate(ask: Ask, tell: Callable[[str, Past], None], now: float | Non
     """
     now = time.time() if now is None else now
     for number, region in enumerate(REGIONS, 1):
-        vpc = _id("vpc", await ask(region, "CreateVpc", {"CidrBlock": "10.0.0.0/16", **_named("vpc", "campus")}))
+        vpc = _id(
+            "vpc", await ask(region, "CreateVpc", {"CidrBlock": "10.0.0.0/16", **_named("vpc", "campus")})
+        )
         place = {"VpcId": vpc, "CidrBlock": f"10.0.{number}.0/24", "AvailabilityZone": f"{region}a"}
         subnet = _id("subnet", await ask(region, "CreateSubnet", {**place, **_named("subnet", "workers")}))
         for plan in (plan for plan in FLEET if plan.region == region):
