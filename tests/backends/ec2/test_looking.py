@@ -19,7 +19,9 @@ from pilot.backends.ec2.prices import from_table, price_in
 from pilot.backends.ec2.serial_places import PLACES, place
 from pilot.backends.ec2.settings import Ec2Settings
 from pilot.config import KeyProblem
+from pilot.demo.ec2.past import Past
 from pilot.errors import BackendError
+from pilot.render.instance_cells import idle_cell
 from tests.backends.ec2.conftest import EAST, NewRig
 from tests.support.waiting import until
 
@@ -133,6 +135,24 @@ async def test_idle_as_cloudwatch_has_it(rig: NewRig) -> None:
     instance_id = await r.one()
     await until(lambda: (EAST, "GetMetricData") in r.aws.asked, 20, "asked")
     assert r.sink.instance(instance_id).idle_since is None
+
+
+async def test_one_that_did_nothing_for_an_hour_is_idle_and_one_that_works_is_not(rig: NewRig) -> None:
+    r = await rig(idle=True)
+    lazy, busy = await r.one("lazy"), await r.one("busy")
+    now = datetime.now(UTC).timestamp()
+    r.aws.pasts |= {
+        lazy: Past(launched=now - 90_000, percent=0.4),
+        busy: Past(launched=now - 90_000, percent=60),
+    }
+    await until(lambda: r.sink.instance(lazy).idle_since is not None, 20, "idle")
+    since = r.sink.instance(lazy).idle_since
+    assert since is not None
+    assert 3000 < now - since < 3600, "as long as was asked about"
+    assert r.sink.instance(busy).idle_since is None
+    assert idle_cell(r.sink.instance(lazy), now).text.startswith("idle 5")
+    r.aws.pasts[lazy] = Past(launched=now - 90_000, percent=60)
+    await until(lambda: r.sink.instance(lazy).idle_since is None, 20, "it works again")
 
 
 def test_prices() -> None:
