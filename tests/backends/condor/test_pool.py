@@ -193,6 +193,30 @@ async def test_a_collector_that_dies_comes_back(pool: CondorPool, reader: Path) 
         await seen.until(lambda: len(seen.machines) == 3, "three machines again")
 
 
+async def test_half_an_ad_is_half_a_machine(pool: CondorPool, reader: Path) -> None:
+    half = (
+        'MyType = "Machine"\nName = "slot1@half.pilot.test"\nMachine = "half.pilot.test"\n'
+        'MyAddress = "<127.0.1.99:9618>"\nCpus = "many"\nMemory = 1/0\nState = 3\nActivity = undefined\n'
+        'EnteredCurrentActivity = -5\nDrainReason = { "a" }\n'
+    )
+    pool.run("condor_advertise", "UPDATE_STARTD_AD", data=half)
+    try:
+        async with watching(settings_of(pool, reader)) as (_, seen):
+            await seen.until(lambda: len(seen.machines) == 4, "four machines")
+            machine = seen.machine("half")
+            assert machine is not None
+            assert (machine.state, machine.activity, machine.cpus, machine.memory) == ("?", "?", 0, 0)
+            assert not machine.draining
+            assert seen.source().state == "up"
+            whole = seen.machine("compute-0-0")
+            assert whole is not None
+            assert whole.cpus == 4
+    finally:
+        query = 'MyType = "Query"\nTargetType = "Machine"\nRequirements = Name == "slot1@half.pilot.test"\n'
+        pool.run("condor_advertise", "INVALIDATE_STARTD_ADS", data=query)
+        pool.wait(3)
+
+
 async def test_a_machine_that_leaves_is_gone(pool: CondorPool, reader: Path) -> None:
     pool.add("compute-0-9", 19)
     async with watching(settings_of(pool, reader)) as (_, seen):
