@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--text", action="store_true", help="the text on it (this is what it does by itself)")
     form.add_argument("--ansi", action="store_true", help="the text, with its colours")
     form.add_argument(
-        "--png", metavar="FILE", help="a picture of it (of an EC2 instance, a JPEG); - for standard output"
+        "--png", metavar="FILE", help="a picture of it (of an EC2 instance, too); - for standard output"
     )
     parser.add_argument(
         "--wait-for",
@@ -59,8 +59,9 @@ async def _run(context: Context, pattern: Compiled | None) -> int:
         cluster = context.cluster(link, needed=True)
         if context.args.png and await _is_instance(link, cluster, context.args.node):
             await loading
-            # Kept as EC2 takes it: there is nothing here that reads a JPEG.
-            _keep(context, await link.picture(context.args.node, cluster), "a JPEG, as EC2 takes it")
+            from pilot.vnc import jpeg
+
+            _write(context, await jpeg.decoded(await link.picture(context.args.node, cluster)))
             return Exit.OK
         stream = await link.screen(context.args.node, cluster, "watch")
         looking, decoder = await loading

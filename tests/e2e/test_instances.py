@@ -16,6 +16,7 @@ from pilot.backends.ec2.settings import Bounds, Ec2Settings
 from pilot.demo.ec2.stand_in import StandIn
 from pilot.errors import Exit, NoSuchNodeError
 from pilot.link.console_stream import ConsoleStream
+from pilot.vnc.png import SIGNATURE
 from pilot.wire import Output
 from tests.backends.ec2.conftest import EAST, aws, moto
 from tests.e2e.conftest import MakeSite, Site
@@ -160,9 +161,9 @@ async def test_an_owner_without_any_credentials(site: Site, cloud: Cloud) -> Non
     code, out, err = await pilot(site.ada, "power", "hibernate", "remote-0", "-y")
     assert code != 0
     assert "not made so that it can hibernate" in out + err
-    code, out, err = await pilot(site.ada, "screen", "remote-0", "--png", str(site.ada.folder / "p.jpg"))
+    code, out, err = await pilot(site.ada, "screen", "remote-0", "--png", str(site.ada.folder / "p.png"))
     assert code == 0, err
-    assert (site.ada.folder / "p.jpg").read_bytes().startswith(b"\xff\xd8\xff")
+    assert (site.ada.folder / "p.png").read_bytes().startswith(SIGNATURE)
 
     # An operator may not end it for good; its owner may, with a word typed or --yes.
     eve = await site.airboss.person("eve", "vc1", "operator")

@@ -32,10 +32,10 @@ async def test_two_keys_turn_a_node_on(boss: Airboss, ada: Person) -> None:
         await pilot.sees(lambda: "● on" in pilot.row("compute-0-1"))
         assert state(pilot, 0) == "off"
         await pilot.sees("on compute-0-1")
-        await pilot.press("2")
+        await pilot.press("9")
         await pilot.sees("1 asked")
         await pilot.sees("done")
-        await pilot.press("3")
+        await pilot.press("]")
         await pilot.sees("power.on")
 
 
