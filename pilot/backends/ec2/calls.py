@@ -10,10 +10,12 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
+from pilot.backends.ec2.connecting import session_class
 from pilot.backends.ec2.faults import Fault, fault_of, skew_of
-from pilot.backends.ec2.parsing import factory, spare
+from pilot.backends.ec2.parsing import factory, no_garbage_rounds, spare
 from pilot.backends.ec2.settings import Bounds, Ec2Settings
 
 _log = logging.getLogger(__name__)
@@ -28,6 +30,13 @@ _loader: Any = None
 
 def _session(profile: str) -> Any:
     """Import, make a session, and load what clients are made from; takes a second: for a thread."""
+    with no_garbage_rounds():
+        session = _loaded(profile)
+    spare("session")
+    return session
+
+
+def _loaded(profile: str) -> Any:
     import aioboto3
 
     session: Any = aioboto3.Session(profile_name=profile or None)
@@ -49,15 +58,14 @@ def _session(profile: str) -> Any:
                 pass
 
     asyncio.run(load())
-    spare("session")
     return session
 
 
-def _made(context: Any, service: str) -> Any:
+def _made(context: Callable[[], Any], service: str) -> Any:
     """A client that is made, and not connected yet: for a thread. Its connections are its user's loop's."""
 
     async def make() -> Any:
-        return await context._coro  # noqa: SLF001 - entering it would open its connections in this loop
+        return await context()._coro  # noqa: SLF001 - entering it would open its connections in this loop
 
     client = asyncio.run(make())
     spare(service)
@@ -152,16 +160,21 @@ class Calls:
             making = self._making = asyncio.create_task(asyncio.to_thread(_session, self.account.profile))
         stack = self._open
         session = await asyncio.shield(making)
-        from botocore.config import Config
+        from aiobotocore.config import AioConfig
 
-        config = Config(
+        config = AioConfig(
+            http_session_cls=session_class(),
             connect_timeout=self.bounds.connect,
             read_timeout=self.bounds.page,
             retries={"mode": "standard", "total_max_attempts": 1},
             max_pool_connections=16,
         )
-        making_client = session.client(
-            service, region_name=region, endpoint_url=self.account.endpoint or None, config=config
+        making_client = partial(
+            session.client,
+            service,
+            region_name=region,
+            endpoint_url=self.account.endpoint or None,
+            config=config,
         )
         # Making one reads what the service can do from a file: up to a second of a processor. It is not
         # meant for several threads at once.

@@ -72,7 +72,7 @@ def spare(what: str) -> None:
 
 
 def _read(parser: Any, response: dict[str, Any], shape: Any, again: Again | None) -> Any:
-    with _no_garbage_rounds():
+    with no_garbage_rounds():
         if again is None:
             return parser.parse(response, shape)
         whole: Any = None
@@ -87,7 +87,7 @@ def _read(parser: Any, response: dict[str, Any], shape: Any, again: Again | None
 
 
 @contextlib.contextmanager
-def _no_garbage_rounds() -> Iterator[None]:
+def no_garbage_rounds() -> Iterator[None]:
     """Until the last of those who read is done."""
     global _readers, _collected
     with _lock:
