@@ -58,7 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="PART",
         help=f"only these parts; all but {', '.join(SLOW)} if none is named",
     )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this document, too")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="put the table into this document, too, where these very parts have their place",
+    )
     parser.add_argument(
         "--disk", type=Path, default=Path("/var/tmp"), help="folder whose disk the journal is measured on"
     )
@@ -77,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if failed:
         print(f"could not be measured: {', '.join(failed)}", file=sys.stderr)
     elif args.write:
-        table.write(args.write, rows, notes)
+        table.write(args.write, rows, notes, args.parts)
     return 1 if failed else 0
 
 

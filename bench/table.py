@@ -14,7 +14,8 @@ import libvirt
 
 from bench.result import Row
 
-BEGIN = "<!-- made by `python -m bench --write`: do not edit by hand -->"
+BEGIN = "<!-- made by `python -m bench{} --write`: do not edit by hand -->"
+"""With the parts' names, if not all were measured: these have places of their own."""
 END = "<!-- end of what the program made -->"
 _HEAD = ("what", "measured", "beside it", "", "ratio", "target", "")
 
@@ -65,17 +66,23 @@ def _first_line(*command: str) -> str:
     return done.stdout.partition("\n")[0]
 
 
-def write(path: Path, rows: Sequence[Row], notes: Sequence[str]) -> None:
+def write(path: Path, rows: Sequence[Row], notes: Sequence[str], parts: Sequence[str] = ()) -> None:
     """Replace what is between the markers of a document.
 
+    Args:
+        path: the document.
+        rows: the figures.
+        notes: facts below them.
+        parts: those that were named; empty for the run that all take part in.
+
     Raises:
-        ValueError: the document has no markers.
+        ValueError: the document has no markers for these parts.
     """
-    text = path.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
+    text, marker = path.read_text(encoding="utf-8"), BEGIN.format("".join(f" {part}" for part in parts))
+    before, begin, rest = text.partition(marker)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{path} has no lines '{BEGIN}' and '{END}'")
+        raise ValueError(f"{path} has no lines '{marker}' and '{END}'")
     made = [f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine()}.", "", render(rows).rstrip()]
     made += ["", *(f"- {note}" for note in notes)] if notes else []
     path.write_text(before + begin + "\n\n" + "\n".join(made) + "\n\n" + end + after, encoding="utf-8")
