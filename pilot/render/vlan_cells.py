@@ -16,9 +16,9 @@ def owners_cell(tag: int | None, clusters: Iterable[Cluster]) -> Cell:
 
 
 def network_state(network: Network | None) -> Cell:
-    """Whether a host has it and it carries traffic."""
+    """Whether a host has it and it carries traffic; empty where nobody tells: to owners, and inside QEMU."""
     if network is None:
-        return Cell("?", "dim")
+        return Cell("", "dim")
     if network.missing:
         return Cell("✕ missing", "bad")
     if network.up is None:

@@ -24,7 +24,7 @@ def idle_since(
     """Since when it is idle; None if it is not, or too little is known.
 
     Args:
-        samples: times and processor use in percent, within the window.
+        samples: times and processor use in percent, of the window and maybe from before it.
         begin: when the window begins.
         launched: when it was started.
         percent: use below which it is idle.
@@ -32,9 +32,13 @@ def idle_since(
     """
     if not samples or launched > begin:
         return None
-    if any(use >= percent for _, use in samples):
+    busy = max((at for at, use in samples if use >= percent), default=None)
+    if busy is not None and busy >= begin:
         return None
-    return before if before is not None and before < begin else min(at for at, _ in samples)
+    quiet = min((at for at, _ in samples if busy is None or at > busy), default=None)
+    if before is not None and (busy is None or before > busy):
+        return before if quiet is None else min(before, quiet)
+    return quiet
 
 
 class IdleWatch:
@@ -43,6 +47,8 @@ class IdleWatch:
     def __init__(self, watch: RegionWatch, clock: Callable[[], float]) -> None:
         self._watch = watch
         self._clock = clock
+        self._known: set[str] = set()
+        """Instances that were asked about since airboss began: of others more of the past is wanted."""
 
     async def run(self) -> None:
         """Ask for ever."""
@@ -63,8 +69,10 @@ class IdleWatch:
         begin = now - bounds.idle_window
         running = [i for i, k in region.known.items() if k.instance.state == "running"]
         samples: dict[str, list[tuple[float, float]]] = {}
-        for start in range(0, len(running), BULK):
-            some = running[start : start + BULK]
+        new = [i for i in running if i not in self._known]
+        rest = [i for i in running if i in self._known]
+        bulks = [(part, now - bounds.idle_past) for part in _parts(new)]
+        for some, since in [*bulks, *((part, begin) for part in _parts(rest))]:
             queries = [
                 {
                     "Id": f"m{number}",
@@ -82,7 +90,7 @@ class IdleWatch:
             ]
             async for page in self._watch.calls.pages(
                 region.name, "cloudwatch", "get_metric_data", MetricDataQueries=queries,
-                StartTime=datetime.fromtimestamp(begin, UTC), EndTime=datetime.fromtimestamp(now, UTC),
+                StartTime=datetime.fromtimestamp(since, UTC), EndTime=datetime.fromtimestamp(now, UTC),
             ):  # fmt: skip
                 for row in rows(page.get("MetricDataResults")):
                     number = text(row.get("Id"))[1:]
@@ -93,16 +101,21 @@ class IdleWatch:
                         (moment(at), float(value)) for at, value in pairs if isinstance(value, int | float)
                     ]
                     samples.setdefault(some[int(number)], []).extend(found)
+        self._known = set(running)
         idle = {}
         for instance_id in running:
             if (known := region.get(instance_id)) is None:
                 continue
-            since = idle_since(
+            found_since = idle_since(
                 samples.get(instance_id, []), begin, known.instance.launched, bounds.idle_percent,
                 region.idle.get(instance_id),
             )  # fmt: skip
-            if since is not None:
-                idle[instance_id] = since
+            if found_since is not None:
+                idle[instance_id] = found_since
         changed = [i for i in {*idle, *region.idle} if idle.get(i) != region.idle.get(i)]
         region.idle = idle
         await region.remake_some(changed)
+
+
+def _parts(ids: list[str]) -> list[list[str]]:
+    return [ids[start : start + BULK] for start in range(0, len(ids), BULK)]

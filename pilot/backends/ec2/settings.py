@@ -116,6 +116,10 @@ class Bounds(msgspec.Struct, frozen=True):
     price_pace: float = 1.0
     idle_every: float = 300.0
     idle_window: float = 3600.0
+    """For how long an instance must have done nothing to be called idle."""
+    idle_past: float = 12 * 3600.0
+    """How far back it is looked when an instance is first seen. 500 of them are within AWS's bound of 100,800
+    samples in one answer."""
     idle_percent: float = 3.0
     stop_all: float = 4.0
     """For ending the provider."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 import xml.etree.ElementTree as ET  # what is read is moto's own
 from collections.abc import Mapping
@@ -66,16 +67,16 @@ def _explain(item: ET.Element, past: Past, space: str) -> None:
 
 
 def metrics(form: Mapping[str, str], pasts: Mapping[str, Past], now: float) -> Answer:
-    """CloudWatch's answer to GetMetricData: how busy processors were, each five minutes of an hour."""
+    """CloudWatch's answer to GetMetricData: how busy processors were, each five minutes."""
+    begin = calendar.timegm(time.strptime(form["StartTime"][:19], "%Y-%m-%dT%H:%M:%S"))
+    spans = range(300, int(now - begin), 300)
     results = []
     number = 1
     while f"{(query := f'MetricDataQueries.member.{number}')}.Id" in form:
         number += 1
         name = form[f"{query}.Id"]
         past = pasts.get(form.get(f"{query}.MetricStat.Metric.Dimensions.member.1.Value", ""))
-        times = (
-            [] if past is None else [now - ago for ago in range(300, 3600, 300) if now - ago > past.launched]
-        )
+        times = [] if past is None else [now - ago for ago in spans if now - ago > past.launched]
         stamps = "".join(f"<member>{stamp(at)}</member>" for at in times)
         values = "".join(f"<member>{past.percent if past else 0}</member>" for _ in times)
         results.append(

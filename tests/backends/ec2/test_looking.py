@@ -130,6 +130,11 @@ async def test_idle_as_cloudwatch_has_it(rig: NewRig) -> None:
     assert idle_since([*samples, (now, 4.0)], begin, begin - 9000, 3, None) is None
     assert idle_since(samples, begin, begin + 10, 3, None) is None, "it runs for less than that"
     assert idle_since([], begin, begin - 9000, 3, None) is None
+    # What was before the window counts where it is known: since the last time that it worked.
+    past = [(now - 9000 + 300 * n, 50.0 if n < 4 else 0.5) for n in range(30)]
+    assert idle_since(past, begin, begin - 90_000, 3, None) == past[4][0]
+    assert idle_since(past, begin, begin - 90_000, 3, past[2][0]) == past[4][0], "it worked since"
+    assert idle_since([*past, (now, 4.0)], begin, begin - 90_000, 3, past[4][0]) is None
     # By the real question; the instance runs for some seconds, so it is none that idles.
     r = await rig(idle=True)
     instance_id = await r.one()
