@@ -132,6 +132,8 @@ class Domains:
         self._readings = 0
         self.unmeasured: set[str] = set()
         """Domains of which a disk appeared that has no known size."""
+        self.held: set[str] = set()
+        """Domains that wait for their first instruction because airboss starts them: they are not on yet."""
 
     def __contains__(self, uuid: str) -> bool:
         return uuid in self._entries
@@ -166,7 +168,7 @@ class Domains:
             appliance="" if member is None else member.appliance,
             host=self._host,
             domain=facts.name,
-            state=entry.state,
+            state="off" if entry.state == "paused" and uuid in self.held else entry.state,
             since=entry.since,
             stale_since=self._stale_since,
             hung_ms=entry.hung_ms,

@@ -79,6 +79,18 @@ class HostWatch:
                 hint(self.record.words) or "airboss reconnects by itself; look at libvirtd on that host.",
             )
 
+    @contextlib.contextmanager
+    def holding(self, uuid: str) -> Iterator[None]:
+        """Do not tell that a domain is paused while airboss itself holds it before its first instruction."""
+        self.domains.held.add(uuid)
+        try:
+            yield
+        finally:
+            self.domains.held.discard(uuid)
+            entry = self.domains.get(uuid)
+            if entry is not None and entry.state == "paused":
+                self._tell_nodes(self, [self.domains.node(uuid)])
+
     def hung(self, uuid: str, milliseconds: int | None) -> None:
         """Note, and tell, for how long a domain's QEMU has not answered."""
         if self.domains.hung(uuid, milliseconds):

@@ -228,9 +228,10 @@ class Operations:
                 self._late.came_back(uuid, None if unknown else error is None)
 
         try:
-            await self.call(uuid, doing, start, self.settings.start, expect, came_back)
-            progress("taking its console")
-            await self.release(uuid)
+            with self.watch.holding(uuid):
+                await self.call(uuid, doing, start, self.settings.start, expect, came_back)
+                progress("taking its console")
+                await self.release(uuid)
         except (DeadlineError, UnreachableError):
             late = True
             if tried:
