@@ -8,41 +8,34 @@ from pilot.screens.power_menu import PowerMenu
 from tests.backends.ec2.conftest import aws, moto
 from tests.e2e.conftest import Site
 from tests.e2e.test_instances import SECONDS, Cloud, Seen, cloud, pytestmark, reaches, site
-from tests.support.cockpit import Opened, knows, opened
+from tests.e2e.test_pilot import pilot
+from tests.support.cockpit import knows, opened
 from tests.support.waiting import until
 
 __all__ = ["aws", "cloud", "moto", "pytestmark", "site"]
 
 
-async def at_instance(pilot: Opened) -> None:
-    """The cursor is on the instance, in the tree of instances."""
-    await pilot.live(1)
-    await pilot.go("instances")
-    await pilot.sees("remote-0", SECONDS)
-    await pilot.go("remote-0")
-
-
 async def test_a_picture_of_its_screen(site: Site, cloud: Cloud) -> None:
     await cloud.run("remote-0", "vc1")
     await reaches(site.ada, "running")
-    async with opened(knows(site.ada, site.airboss)) as pilot:
-        await pilot.live(1)
-        await pilot.press("v")
-        await pilot.shows(PictureTab)
-        await pilot.sees("720x400", SECONDS)
-        await pilot.sees("picture of ")
-        await pilot.sees("not live")
-        await pilot.sees(" ago")
-        tab = pilot.screen
+    async with opened(knows(site.ada, site.airboss)) as app:
+        await app.live(1)
+        await app.press("v")
+        await app.shows(PictureTab)
+        await app.sees("720x400", SECONDS)
+        await app.sees("picture of ")
+        await app.sees("not live")
+        await app.sees(" ago")
+        tab = app.screen
         assert isinstance(tab, PictureTab)
         session = tab.pane.session
         first, when = session.screen, session.updated
         assert first is not None
         assert first.packed.any()
         await until(lambda: tab.pane.look.drawn_as, SECONDS, "drawn")
-        assert "▀" in pilot.text() or "▄" in pilot.text(), pilot.text()
-        await pilot.press("plus", "right", "0")
-        await pilot.press("r")
+        assert "▀" in app.text() or "▄" in app.text(), app.text()
+        await app.press("plus", "right", "0")
+        await app.press("r")
         await until(lambda: session.screen is not first, SECONDS, "another picture")
         assert session.updated is not None
         assert when is not None
@@ -52,24 +45,24 @@ async def test_a_picture_of_its_screen(site: Site, cloud: Cloud) -> None:
         assert len(records) == 2
         assert tab.check_action("send", ()) is False
         assert tab.check_action("type", ()) is False
-        await pilot.press("q")
-        await until(lambda: not isinstance(pilot.screen, PictureTab), SECONDS, "closed")
+        await app.press("q")
+        await until(lambda: not isinstance(app.screen, PictureTab), SECONDS, "closed")
 
 
 async def test_its_serial_console_in_a_tab_is_shared(site: Site, cloud: Cloud) -> None:
     await cloud.run("remote-0", "vc1")
     await reaches(site.ada, "running")
-    async with opened(knows(site.ada, site.airboss)) as pilot, await site.ada.link() as link:
-        await pilot.live(1)
-        await pilot.press("c")
-        await pilot.sees("this is a pretended console", SECONDS)
+    async with opened(knows(site.ada, site.airboss)) as app, await site.ada.link() as link:
+        await app.live(1)
+        await app.press("c")
+        await app.sees("this is a pretended console", SECONDS)
         other = Seen(await link.console("remote-0", "vc1", "watch"))
         try:
             await other.says(b"this is a pretended console")
-            await pilot.press("enter")
-            await pilot.sees("login:", SECONDS)
-            await pilot.write("ada\n")
-            await pilot.sees("Welcome, ada", SECONDS)
+            await app.press("enter")
+            await app.sees("login:", SECONDS)
+            await app.write("ada\n")
+            await app.sees("Welcome, ada", SECONDS)
             await other.says(b"Welcome, ada")
             # Both are at one session of EC2's.
             assert len(cloud.aws.serial.sessions) == 1
@@ -81,37 +74,55 @@ async def test_what_cannot_be_asked_says_why(site: Site, cloud: Cloud) -> None:
     await cloud.run("remote-0", "vc1")
     await reaches(site.ada, "running")
     cloud.aws.trouble.denied.add(("StopInstances", "*"))
-    async with opened(knows(site.ada, site.airboss)) as pilot:
-        await pilot.live(1)
+    async with opened(knows(site.ada, site.airboss)) as app:
+        await app.live(1)
 
         def refused() -> bool:
-            (node,) = pilot.cockpit.desk.live.store.nodes()
-            record = pilot.cockpit.desk.activities.instance(node.id)
+            (node,) = app.cockpit.desk.live.store.nodes()
+            record = app.cockpit.desk.activities.instance(node.id)
             return record is not None and "power.off" in record.may_not
 
         await until(refused, SECONDS, "dry runs say no", every=0.2)
-        await pilot.press("p")
-        await pilot.shows(PowerMenu)
-        row = next(line for line in pilot.text().splitlines() if "x  off" in line)
+        await app.press("p")
+        await app.shows(PowerMenu)
+        row = next(line for line in app.text().splitlines() if "x  off" in line)
         assert "AWS does not let the site" in row
-        row = next(line for line in pilot.text().splitlines() if "h  hibernate" in line)
+        row = next(line for line in app.text().splitlines() if "h  hibernate" in line)
         assert "it was not made for that" in row
-        await pilot.press("x", "escape")
-        assert not pilot.cockpit.desk.activities.entries
-        await pilot.go("off")
-        await pilot.sees("off is not for remote-0: AWS does not let the site")
+        await app.press("x", "escape")
+        assert not app.cockpit.desk.activities.entries
+        await app.go("off")
+        await app.sees("off is not for remote-0: AWS does not let the site")
 
 
 async def test_a_lease_from_the_tree(site: Site, cloud: Cloud) -> None:
     await cloud.run("remote-0", "vc1")
     await reaches(site.ada, "running")
-    async with opened(knows(site.ada, site.airboss), size=(140, 30)) as pilot:
-        await pilot.live(1)
-        await pilot.go("instances")
-        await pilot.sees("remote-0", SECONDS)
-        await pilot.go("lease remote-0 3h")
-        await pilot.go("instances")
-        await pilot.sees("off at ", SECONDS)
-        (node,) = pilot.cockpit.desk.live.store.nodes()
+    async with opened(knows(site.ada, site.airboss), size=(140, 30)) as app:
+        await app.live(1)
+        await app.go("instances")
+        await app.sees("remote-0", SECONDS)
+        await app.go("lease remote-0 3h")
+        await app.go("instances")
+        await app.sees("off at ", SECONDS)
+        (node,) = app.cockpit.desk.live.store.nodes()
         assert node.lease is not None
         assert node.lease.principal == "ada"
+
+
+async def test_its_console_from_the_command_line(site: Site, cloud: Cloud) -> None:
+    await cloud.run("remote-0", "vc1")
+    await reaches(site.ada, "running")
+    async with opened(knows(site.ada, site.airboss)) as app:
+        await app.live(1)
+        await app.press("c")
+        await app.sees("this is a pretended console", SECONDS)
+        words = ("--send", r"\r", "--wait-for", "login:", "--send", r"ada\r", "--wait-for", "Welcome, ada")
+        code, out, err = await pilot(site.ada, "console", "remote-0", "--join", *words)
+        assert code == 0, (out, err)
+        assert "Welcome, ada" in out
+        # Who looks in the app sees it too, and what was printed before is there for who comes later.
+        await app.sees("Welcome, ada", SECONDS)
+        code, out, err = await pilot(site.ada, "log", "remote-0")
+        assert code == 0, err
+        assert "Welcome, ada" in out

@@ -6,6 +6,7 @@ It is no stream: what scrolled through between two fetches is lost, and that is 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 
@@ -104,6 +105,17 @@ class OutputWatch:
     def want(self, instance_id: str) -> None:
         """Fetch this one next: somebody looks at it."""
         self._wanted.add(instance_id)
+
+    async def catch_up(self, instance_id: str) -> None:
+        """Give on what it printed before its serial console is held: then nothing is fetched any more.
+
+        Takes a few seconds at most. What fails is left out: the console is worth more than its past.
+        """
+        if self._held(instance_id):
+            return
+        with contextlib.suppress(Fault, NoSuchNodeError, TimeoutError):
+            async with asyncio.timeout(self._watch.calls.bounds.catch_up):
+                await self.fetch(instance_id)
 
     async def fetch(self, instance_id: str) -> bytes:
         """All that EC2 has kept of it; what is new in that is given on.

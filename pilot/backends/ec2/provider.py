@@ -146,6 +146,8 @@ class Ec2Provider:
             BusyError: EC2 has another session of it open, or is still ending one.
         """
         part, node = self._find(node_id)
+        if self._printed is not None and self.settings.output:
+            await part.output.catch_up(node.domain)
         return await self._serials.open(part.watch, node.domain, node.name, output, lost)
 
     async def open_screen(self, node_id: str) -> Screen:

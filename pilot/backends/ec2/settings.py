@@ -103,6 +103,8 @@ class Bounds(msgspec.Struct, frozen=True):
     """Between two fetches of console output in a region."""
     output_age: float = 60.0
     """Between two fetches of one instance's."""
+    catch_up: float = 3.0
+    """Deadline of the fetch before a serial console is held."""
     serial: float = 20.0
     """Deadline of opening a serial console, and of a write to it."""
     serial_renew: float = 55 * 60.0
