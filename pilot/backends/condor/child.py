@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CHUNK = 1000
 """Slots that travel in a frame: few enough that airboss is not held up by one."""
 
+NICE = 10
+"""By how much the process gives way to airboss (nice(2))."""
+
 
 class Settings(msgspec.Struct, frozen=True):
     """What the process is for."""
@@ -142,6 +145,8 @@ def main() -> None:
     os.dup2(2, 1)
     # Hundreds of thousands of small things that form no cycles: looking for some takes as long as the rest.
     gc.disable()
+    # A key that somebody types at a console goes before a large pool's slots.
+    os.nice(NICE)
     try:
         serve(Child(settings), questions, out)
     except BrokenPipeError:

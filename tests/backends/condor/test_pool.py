@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pilot.backends.condor.child import NICE
 from pilot.backends.condor.provider import Bounds, CondorPools, PoolSettings
 from pilot.errors import BackendError, RefusedError
 from pilot.jobs import doomed, empty
@@ -164,6 +165,8 @@ async def test_a_process_that_dies_is_started_again(pool: CondorPool, reader: Pa
     async with watching(settings_of(pool, reader)) as (pools, seen):
         await seen.until(lambda: len(seen.machines) == 3, "three machines")
         pid = pools.watch(POOL).pid
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, own + NICE), "it gives way to airboss"
         os.kill(pid, signal.SIGKILL)
         await seen.until(lambda: pools.watch(POOL).pid not in (0, pid), "another process")
         told = seen.told
