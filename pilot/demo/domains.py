@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import uuid
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import libvirt
 import msgspec
@@ -101,8 +102,13 @@ def domain_xml(plan: NodePlan, guest: Guest, member: bool = True, network_first:
 """
 
 
-def define(uri: str, documents: list[str]) -> None:
+def define(uri: str, documents: list[str], disks: Path | None = None) -> None:
     """Define persistent domains on one host. Blocks: about 20 ms each.
+
+    Args:
+        uri: the host's.
+        documents: the domains, as XML.
+        disks: a folder to make a storage pool of, named `guests`.
 
     Raises:
         libvirt.libvirtError: libvirt refused one.
@@ -111,6 +117,12 @@ def define(uri: str, documents: list[str]) -> None:
     try:
         for document in documents:
             connection.defineXML(document)
+        if disks is not None:
+            target = f"<target><path>{escape(str(disks))}</path></target>"
+            pool = f"<pool type='dir'><name>guests</name>{target}</pool>"
+            # Some packages of libvirt come without its storage driver: then there is no pool to see.
+            with contextlib.suppress(libvirt.libvirtError):
+                connection.storagePoolDefineXML(pool).create()
     finally:
         connection.close()
 

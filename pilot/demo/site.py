@@ -164,7 +164,7 @@ class DemoSite:
             for number, host in enumerate(self.hosts):
                 documents = [domains.domain_xml(plan, shared) for at, plan in PLACES if at == number]
                 try:
-                    domains.define(host.uri, documents)
+                    domains.define(host.uri, documents, shared.disk.parent)
                 except libvirt.libvirtError as error:
                     raise BackendError(
                         f"host {host.name} refused a node: {error}", f"Its log: {host.log}"

@@ -73,6 +73,9 @@ def test_each_owner_sees_their_own_nodes_and_the_end_leaves_nothing(
         ("vc2", "frontend"),
         ("vc2", "compute-0-0"),
     }
+    until_sync(
+        lambda: "guests" in demo.as_person("admin", "hosts", "--storage").stdout, 60, "storage", every=0.5
+    )
     listed = subprocess.run(
         ["ssh", "-F", state / "you" / "ssh_config", "airboss", "list"],
         capture_output=True, text=True, timeout=60, check=True,
