@@ -25,6 +25,7 @@ from pilot.errors import (
 )
 from pilot.link.backoff import Backoff
 from pilot.live.lag import Lag
+from pilot.live.loads import LiveLoads
 from pilot.live.notifier import Notifier
 from pilot.live.returning import Returning
 from pilot.live.usage import UsageHistory
@@ -67,6 +68,8 @@ class LiveSite:
         self.site = site
         self.store = Store()
         self.usage = UsageHistory()
+        self.loads = LiveLoads()
+        """How busy hosts are and were in the last hour."""
         self.changed = Notifier()
         """Told when state, lag, grants or the next attempt change; of records the store tells."""
         self.state: State = "connecting"
@@ -197,6 +200,14 @@ class LiveSite:
         """
         return self._linked().tail(node_id, cluster)
 
+    def watch_loads(self) -> AsyncGenerator[Watched, None]:
+        """A watch of its own, with what nodes' interfaces carry, as `Link.watch` has it.
+
+        Raises:
+            UnreachableError: there is no link.
+        """
+        return self._linked().watch(load="all")
+
     def journal(
         self, cluster: str, *, last: int = 500, before: int = 0, follow: bool = True, sealed: bool = False
     ) -> AsyncGenerator[wire.JournalPage, None]:
@@ -287,7 +298,7 @@ class LiveSite:
             link = await self._connect()
             self._link, self.hello = link, link.hello
             self.changed.tell()
-            async with aclosing(link.watch(usage=True, also="machines")) as frames:
+            async with aclosing(link.watch(usage=True, load="hosts", also="machines")) as frames:
                 await self._follow(link, frames)
             error: PilotError = UnreachableError("airboss ended the watch", "It may be restarting.")
         except PilotError as failure:
@@ -324,16 +335,20 @@ class LiveSite:
                 self.usage.forget(frame.gone)
             elif isinstance(frame, wire.Usage):
                 self.usage.take(frame)
+            elif isinstance(frame, wire.Load):
+                self.loads.take(frame)
             elif isinstance(frame, wire.Pong):
                 self._lag.pong(frame)
 
     def _snapshot(self, frame: wire.Snapshot, *, first: bool) -> None:
         if frame.first:
             self.usage.begin_anew()
+            self.loads.begin_anew()
         self._returning.take(frame, self._sees, first=first)
         if not frame.last:
             return
         self.usage.keep(self.store.records)
+        self.loads.known.keep(self.store.records)
         if self.state != "live":
             self._backoff.reset()
             self._enter("live")

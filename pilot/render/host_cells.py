@@ -89,3 +89,11 @@ def about_host(host: Host, now: float) -> list[Cell]:
         by = f"  cordoned by {host.cordon.principal} {ago(host.cordon.since, now)} ago{why}"
         said.append(Cell(by, "busy"))
     return said
+
+
+def hung_cells(nodes: Iterable[Node]) -> list[Cell]:
+    """The nodes whose QEMU does not answer, by name, and for how many milliseconds."""
+    hung = [node for node in nodes if node.hung_ms is not None and node.stale_since is None]
+    named = ", ".join(f"{node.name or node.domain} {node.hung_ms} ms" for node in hung[:4])
+    more = f" and {len(hung) - 4} more" if len(hung) > 4 else ""
+    return [Cell(f"  ▲ hung: {named}{more}", "bad")] if hung else []

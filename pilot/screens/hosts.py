@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from textual.binding import Binding
 
+from pilot.loads import Loads
 from pilot.records import Host, Node, Pool, Volume
-from pilot.render import host_cells, node_cells
+from pilot.render import host_cells, load_cells, node_cells
 from pilot.render.node_search import NODE_FIELDS
 from pilot.render.table import Cell
 from pilot.screens import acting
@@ -19,6 +20,7 @@ from pilot.trees.entries import Entry
 from pilot.trees.outline import EntriesOf
 from pilot.trees.searching import Fields
 from pilot.widgets.table import TableColumn
+from pilot.wire import HostLoad
 
 
 def _of_nodes(read: Callable[[Node], Sequence[str]]) -> Callable[[Entry], Sequence[str]]:
@@ -49,6 +51,9 @@ class HostsScreen(TreeScreen):
         hosts = [host] if isinstance(host, Host) else []
         self.post_message(acting.CordonWanted(hosts, all(one.cordon is None for one in hosts)))
 
+    _loads: Loads | None = None
+    _loads_time: float | None = None
+
     def entries_of(self) -> EntriesOf:
         """Host, its nodes, its storage."""
         return hosts.entries
@@ -66,15 +71,38 @@ class HostsScreen(TreeScreen):
 
     def about(self, entry: Entry, now: float) -> Sequence[Cell]:
         """More of a host."""
-        return host_cells.about_host(entry.record, now) if isinstance(entry.record, Host) else ()
+        if not isinstance(entry.record, Host):
+            return ()
+        nodes = [one.record for one in self.outline.below(entry.key) if isinstance(one.record, Node)]
+        return [*host_cells.about_host(entry.record, now), *host_cells.hung_cells(nodes)]
+
+    def more(self, entry: Entry, now: float) -> Sequence[Cell]:
+        """The last hour of a host."""
+        if not isinstance(entry.record, Host):
+            return ()
+        return load_cells.hour_cells(entry.record, self._load_of(entry.record))
+
+    def _load_of(self, host: Host) -> HostLoad | None:
+        return self.cockpit.desk.live.loads.known.host(host.name)
+
+    def show_frame(self) -> None:
+        """Title, tabs, flash; and hosts as busy as they are now."""
+        loads = self.cockpit.desk.live.loads.known
+        if self.is_mounted and (self._loads, self._loads_time) != (loads, loads.time):
+            self._loads, self._loads_time = loads, loads.time
+            self.table.draw_anew()
+        super().show_frame()
 
     def cells(self) -> list[TableColumn[Entry]]:
         """What is known of each line."""
         return [
             column("state", "STATE", self._state, 16, timed=True, priority=1),
-            column("cpu", "CPU", self._processors, 14, right=True, priority=2),
+            column("cpu", "CPU", self._busy, 14, right=True, priority=1, flashes=False),
+            column("load", "LOAD", self._load, 6, right=True, priority=6, flashes=False),
+            column("given", "VCPUS", self._processors, 9, right=True, priority=4),
             column("memory", "MEM", self._memory, 14, right=True, priority=3),
-            column("what", "", self._what, 20, weight=2, priority=4, flashes=False),
+            column("net", "NET", self._net, 20, right=True, priority=7, flashes=False),
+            column("what", "", self._what, 20, weight=2, priority=2, flashes=False),
         ]
 
     def _state(self, entry: Entry, now: float) -> Cell:
@@ -92,10 +120,24 @@ class HostsScreen(TreeScreen):
         below = (child.record for child in self.outline.below(entry.key))
         return host_cells.given(record for record in below if isinstance(record, Node))
 
-    def _processors(self, entry: Entry, _now: float) -> Cell:
+    def _busy(self, entry: Entry, _now: float) -> Cell:
         record = entry.record
         if isinstance(record, Node):
             return node_cells.cpu_cell(record, self.cockpit.desk.live.usage.cpu(record.id))
+        return load_cells.busy_cell(record, self._load_of(record)) if isinstance(record, Host) else Cell("")
+
+    def _load(self, entry: Entry, _now: float) -> Cell:
+        host = entry.record
+        return load_cells.load_cell(host, self._load_of(host)) if isinstance(host, Host) else Cell("")
+
+    def _net(self, entry: Entry, _now: float) -> Cell:
+        host = entry.record
+        return load_cells.net_cell(host, self._load_of(host)) if isinstance(host, Host) else Cell("")
+
+    def _processors(self, entry: Entry, _now: float) -> Cell:
+        record = entry.record
+        if isinstance(record, Node):
+            return Cell(f"{record.vcpus}" if record.vcpus else "", "dim")
         if not entry.depth:
             return host_cells.processors_cell(
                 record if isinstance(record, Host) else None, self._given(entry)[0]

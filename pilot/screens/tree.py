@@ -75,6 +75,10 @@ class TreeScreen(NodeKeys):
         """More of the line under the cursor, for the line below the tree."""
         return ()
 
+    def more(self, entry: Entry, now: float) -> Sequence[Cell]:
+        """What has no room there, on a line below it."""
+        return ()
+
     # --- what is on it -------------------------------------------------------------------------------
 
     def body(self) -> Iterable[Widget]:
@@ -89,6 +93,7 @@ class TreeScreen(NodeKeys):
             id="tree",
         )
         yield CellLine(id="about")
+        yield CellLine(id="more")
 
     def _columns(self) -> list[TableColumn[Entry]]:
         name = TableColumn[Entry](
@@ -272,8 +277,10 @@ class TreeScreen(NodeKeys):
         left = [Cell("/ ", "dim"), Cell(self._filter_text)] if self._filter_text else [Cell("")]
         self.query_one("#filter", CellLine).show(left, right)
         entry = table.cursor_row
-        about = () if entry is None else self.about(entry, self.cockpit.clock())
-        self.query_one("#about", CellLine).show(about)
+        now = self.cockpit.clock()
+        self.query_one("#about", CellLine).show(() if entry is None else self.about(entry, now))
+        more = () if entry is None else self.more(entry, now)
+        self.query_one("#more", CellLine).show(more)
 
     def show_line(self, key: str) -> bool:
         """Put the cursor on a line, opening what it is in; a filter that hides it is dropped."""

@@ -63,6 +63,12 @@ class TreeTable(VirtualTable[Entry]):
                 self._painter.drop(key)
         self.refresh()
 
+    def draw_anew(self) -> None:
+        """What lines show beside their records has changed."""
+        for key in self._order.shown:
+            self._painter.drop(key)
+        self.refresh()
+
     def action_tree_open(self) -> None:
         """Open the branch; of one that is open, go to its first line."""
         key = self._cursor
