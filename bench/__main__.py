@@ -38,10 +38,12 @@ PARTS = {
     "slots": "100,000 slots of a real HTCondor pool, read",
     "instances": "2,000 EC2 instances, and trees beside a region and a collector that hang",
     "hosts": "100 hosts of 100 nodes each: seen whole, at rest, asked",
+    "trees": "the app's trees with 10,000 nodes: first frame, keys while 500 of them a second change",
+    "soak": "an hour in which 1,000 nodes change: memory",
     "cockpit": "the full-screen app: starts, 10,000 nodes, keys, at rest",
 }
 
-SLOW = frozenset({"held", "slots", "instances", "hosts"})
+SLOW = frozenset({"held", "slots", "instances", "hosts", "trees", "soak"})
 """Parts that take minutes and most of the machine: measured only if they are named."""
 
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import libvirt
-
+from bench.changing import changing
 from bench.cursor import DOWN, await_other_row
 from bench.keystrokes import Pty
 from bench.result import Row, below, median, percentile
@@ -83,7 +78,7 @@ def _keys(site: Bench, fleet: Fleet) -> list[float]:
         assert terminal.await_text(b"%d nodes" % MANY, READY_SECONDS), terminal.last
         terminal.listen(0.5)
         times, name = [], b""
-        with _changing(fleet):
+        with changing([fleet], CHANGES):
             time.sleep(1.0)
             for _ in range(KEYS):
                 terminal.settle(0.0)
@@ -96,31 +91,6 @@ def _keys(site: Bench, fleet: Fleet) -> list[float]:
         return times
     finally:
         terminal.end(LEAVE)
-
-
-@contextmanager
-def _changing(fleet: Fleet) -> Iterator[None]:
-    """Nodes all over the fleet are started and stopped meanwhile, so many a second."""
-    ended = threading.Event()
-
-    def change() -> None:
-        connection = libvirt.open(fleet.uri)
-        choice = random.Random(7)
-        due = time.monotonic()
-        while not ended.is_set():
-            domain = connection.lookupByUUIDString(choice.choice(fleet.plans).uuid)
-            (domain.destroy if domain.isActive() else domain.create)()
-            due += 1 / CHANGES
-            ended.wait(max(0.0, due - time.monotonic()))
-        connection.close()
-
-    thread = threading.Thread(target=change, name="changes")
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _idle(site: Bench) -> float:

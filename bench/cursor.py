@@ -8,7 +8,8 @@ import time
 from bench.keystrokes import Pty
 
 DOWN = b"\x1b[B"
-_UNDER_BAR = re.compile(rb"\xe2\x96\x8c[^\n]{0,250}?(compute-0-\d+) ")
+UP = b"\x1b[A"
+_UNDER_BAR = re.compile(rb"\xe2\x96\x8c[^\n]{0,250}?((?:compute|vm-container)-0-\d+)\b")
 
 
 def await_other_row(terminal: Pty, name: bytes, seconds: float) -> bytes:

@@ -33,8 +33,8 @@ RUNS = 5
 
 async def measure(workshop: Workshop) -> list[Row]:
     """Start airboss over all of them, let it rest, ask it."""
-    _raise_file_limit()
-    async with _fleets(workshop) as fleets:
+    raise_file_limit()
+    async with fleets_of(workshop, HOSTS, EACH) as fleets:
         workshop.say(f"{HOSTS} libvirtds with {EACH} running domains each are up")
         airboss = Airboss(workshop.fresh("a"), {fleet.host.name: fleet.uri for fleet in fleets})
         airboss.editor.add_cluster(CLUSTER, None, False)
@@ -76,9 +76,10 @@ async def measure(workshop: Workshop) -> list[Row]:
 
 
 @asynccontextmanager
-async def _fleets(workshop: Workshop) -> AsyncIterator[list[Fleet]]:
+async def fleets_of(workshop: Workshop, hosts: int, each: int) -> AsyncIterator[list[Fleet]]:
+    """So many libvirtds with so many running nodes each."""
     fleets = [
-        Fleet(workshop.fresh("f") / "h", f"vm-container-0-{n}", EACH, CLUSTER, n * EACH) for n in range(HOSTS)
+        Fleet(workshop.fresh("f") / "h", f"vm-container-0-{n}", each, CLUSTER, n * each) for n in range(hosts)
     ]
     with ThreadPoolExecutor(4) as threads:
         try:
@@ -191,7 +192,7 @@ def resident(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _raise_file_limit() -> None:
+def raise_file_limit() -> None:
     """Each host takes several connections: a service's limit, in place of a shell's."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))

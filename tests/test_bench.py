@@ -42,7 +42,7 @@ def test_the_table_lines_up_and_says_what_was_missed() -> None:
 
 def test_writing_replaces_what_is_between_the_markers_only(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
+    page.write_text(f"before\n{table.BEGIN.format('')}\nold\n{table.END}\nafter\n")
     for _ in range(2):
         table.write(page, [Row("start", 1.0, "s")], ["a note"])
         text = page.read_text()

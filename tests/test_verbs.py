@@ -23,7 +23,12 @@ def test_what_disrupts_needs_more_than_a_viewer_and_is_journaled() -> None:
 
 def test_arguments_are_checked_and_completed() -> None:
     shutdown = BY_ID["power.shutdown"]
-    assert shutdown.arguments({"grace": 5}) == {"grace": 5.0, "then": "leave"}
+    assert shutdown.arguments({"grace": 5}) == {
+        "grace": 5.0,
+        "then": "leave",
+        "drain": False,
+        "anyway": False,
+    }
     for wrong in ({"grace": "5"}, {"grace": True}, {"grace": 0}, {"grace": 1e9}, {"then": "burn"}, {"x": 1}):
         with pytest.raises(UsageError):
             shutdown.arguments(wrong)  # type: ignore[arg-type]

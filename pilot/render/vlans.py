@@ -65,6 +65,11 @@ def vlans_of(records: Iterable[AnyRecord]) -> dict[int | None, list[Carrier]]:
             carriers = found.setdefault(nic.vlan, {})
             new = Carrier(node.host, nic.network or nic.kind, networks.get(where), [])
             carriers.setdefault(where, new).plugs.append(Plug(node, number))
+    for carriers in found.values():
+        for carrier in carriers.values():
+            carrier.plugs.sort(
+                key=lambda one: (one.node.cluster, natural_key(one.node.name), one.node.id, one.number)
+            )
     return {
         tag: [carriers[where] for where in sorted(carriers, key=lambda one: (natural_key(one[0]), one[1]))]
         for tag, carriers in sorted(found.items(), key=lambda one: (one[0] is None, one[0] or 0))
@@ -85,9 +90,7 @@ def vlan_table(
     for tag, carriers in vlans_of(everything).items():
         for carrier in carriers:
             rows.append(_carrier_row(tag, carrier, clusters))
-            for plug in sorted(
-                carrier.plugs, key=lambda one: (one.node.cluster, natural_key(one.node.name), one.number)
-            ):
+            for plug in carrier.plugs:
                 rows.append(_plug_row(plug, at.get(plug.id, []), loads))
     lines = table(_COLUMNS, rows, colour)
     if wrong:

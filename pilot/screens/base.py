@@ -75,7 +75,13 @@ class PilotScreen(Screen[None]):
         Binding("colon", "go", "go", key_display=":", id="app.go"),
         Binding("question_mark", "help", "keys", key_display="?", id="app.help"),
         Binding("u", "undo", "undo", id="app.undo"),
-        *(Binding(str(n), f"tab({n})", f"tab {n}", show=False, id=f"app.tab-{n}") for n in range(1, 10)),
+        *(
+            Binding(str(n % 10), f"tab({n})", f"tab {n}", show=False, id=f"app.tab-{n}") for n in range(1, 11)
+        ),
+        *(
+            Binding(f"alt+{n}", f"opened({n})", f"opened tab {n}", show=False, id=f"app.opened-{n}")
+            for n in range(1, 10)
+        ),
         Binding(
             "right_square_bracket", "turn(1)", "next tab", key_display="]", show=False, id="app.next-tab"
         ),
@@ -307,10 +313,15 @@ class PilotScreen(Screen[None]):
         self.cockpit.desk.live.retry()
 
     def action_tab(self, number: int) -> None:
-        """Show the tab of this number."""
-        tabs = self.tabs()
-        if number <= len(tabs):
-            self.post_message(TabChosen(tabs[number - 1].mode))
+        """Show the area of this number."""
+        if number <= len(AREAS):
+            self.post_message(TabChosen(AREAS[number - 1][0]))
+
+    def action_opened(self, number: int) -> None:
+        """Show the tab of this number among those that the user has opened."""
+        opened = self.cockpit.opened
+        if number <= len(opened):
+            self.post_message(TabChosen(opened[number - 1].mode))
 
     def action_turn(self, step: int) -> None:
         """Show the next tab, or the one before."""

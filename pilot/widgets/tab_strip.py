@@ -77,6 +77,7 @@ class TabStrip(Widget):
         }
         text = Text("‹ " if skipped else "", no_wrap=True, end="")
         places = []
+        areas = sum(not tab.opened for tab in self._tabs)
         bar = False
         for number, tab in enumerate(self._tabs, 1):
             if number <= skipped:
@@ -85,8 +86,7 @@ class TabStrip(Widget):
                 bar = True
                 text.append("│ ", styles["number"])
             start = text.cell_len
-            if number <= 9:
-                text.append(f"{number} ", styles["number"])
+            text.append(_key(number - areas, "alt+") if tab.opened else _key(number), styles["number"])
             style = styles["here"] if tab.mode == self._here else styles["news"] if tab.news else ""
             text.append(plain(tab.title, 30) + (" •" if tab.news else ""), style)
             places.append((start, text.cell_len, tab.mode))
@@ -101,3 +101,10 @@ class TabStrip(Widget):
             if place is not None and start <= place.x < end:
                 self.post_message(self.Chosen(mode))
                 return
+
+
+def _key(number: int, held: str = "") -> str:
+    """What to press for a tab; only the first tells what is held."""
+    if number > 9 and (held or number > 10):
+        return ""
+    return f"{held if number == 1 else ''}{number % 10} "

@@ -87,7 +87,8 @@ async def test_hosts_and_vlans(make_site: MakeSite, bridged: PrivateHost) -> Non
     assert {tag: vlan["cluster"] for tag, vlan in by_tag.items()} == {101: "vc1", 102: "vc2"}
     (network,) = by_tag[102]["networks"]
     assert network["network"]["missing"] is True
-    assert [nic["node"]["name"] for nic in by_tag[101]["networks"][0]["nics"]] == ["node-a", "node-b"]
+    named = [nic["node"]["name"] for nic in by_tag[101]["networks"][0]["nics"]]
+    assert named == ["node-a", "node-b"]
     assert sorted(fault["kind"] for fault in vlans["faults"]) == ["foreign-vlan", "mac-twice", "missing"]
     text = await shown(root, "vlans")
     for words in ("node-b of vc2 on vm-container-0-9 is on VLAN 101, which is cluster vc1's",

@@ -223,7 +223,7 @@ async def test_tabs_split_and_close(tmp_path: Path) -> None:
         await until(lambda: app.app.current_mode == "nodes", what="the nodes")
         app.guest.prints(b"news")
         await until(lambda: all(tab.news for tab in app.cockpit.opened), what="news in both tabs")
-        await app.press("4")
+        await app.press("alt+1")
         await until(lambda: app.app.current_mode == "console-1", what="the first tab")
         assert [tab.news for tab in app.cockpit.opened] == [False, True]
         await app.release("q")
@@ -243,7 +243,7 @@ async def test_a_tab_leads_back_to_its_site(tmp_path: Path) -> None:
         app.cockpit.sites.switch("two")
         assert app.cockpit.desk is not first
         assert app.cockpit.opened, "tabs stay"
-        await app.press("4")
+        await app.press("alt+1")
         await until(lambda: app.app.current_mode == "console-1", what="the tab")
         assert app.cockpit.desk is first
         assert app.pane.session.state == "live"

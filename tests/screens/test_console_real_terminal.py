@@ -79,14 +79,14 @@ async def test_the_whole_terminal_for_the_console_and_back(at_a_console: AtACons
     await shows(terminal, "[pilot: compute-0-0: you write. Ctrl+] leaves, Ctrl+^ ? tells more]")
     assert guest.modes[-1] == "take"
     screen = await asyncio.to_thread(terminal.screen)
-    assert "Nodes" not in screen, "nothing of the app is left on the screen"
+    assert "Journal" not in screen, "nothing of the app is left on the screen"
     terminal.type("root")
     await typed(guest, b"root")
     guest.prints(b"root\r\nPassword: ")
     screen = await shows(terminal, "Password:")
-    assert "Nodes" not in screen
+    assert "Journal" not in screen
     terminal.key("C-]")
-    await shows(terminal, "Nodes")
+    await shows(terminal, "Journal")
     await shows(terminal, "you write")
     screen = await shows(terminal, "login: root")
     assert screen.count("login: root") == 1, "what was printed meanwhile is there, once"
@@ -120,8 +120,8 @@ async def test_it_can_be_told_to_end_behind_that(at_a_console: AtAConsole) -> No
     terminal, _ = at_a_console
     await to_the_whole_terminal(terminal)
     terminal.key("C-]")
-    await shows(terminal, "Nodes")
+    await shows(terminal, "Journal")
     await shows(terminal, "you write")
     await end(terminal)
     screen = await shows(terminal, "ended 143")
-    assert "Nodes" not in screen, "the screen is given back"
+    assert "Journal" not in screen, "the screen is given back"

@@ -16,7 +16,7 @@ from tests.support.waiting import until
 
 def told(pilot: Opened, *records: Host | Network | Cluster) -> None:
     store = pilot.cockpit.desk.live.store
-    store.apply(Delta(store.version, records, ()))
+    store.apply(Delta(store.version + 1, records, ()))
 
 
 async def test_hosts_show_their_last_hour(boss: Airboss, ada: Person, fleet: Pretended) -> None:
