@@ -183,7 +183,7 @@ def _request_problem(record: Record, airboss: Collection[str] | None) -> str:
         meant = request.args if verb is None else verb.arguments(request.args)
     except PilotError as error:
         return f"its signed request's arguments do not fit {request.verb}: {error.message}"
-    # An argument that has come to the verb since is neither recorded nor signed: it had no other meaning then.
+    # What has come to the verb since is neither recorded nor signed: it had no other meaning then.
     then = {name: value for name, value in meant.items() if name in args or name in request.args}
     if args != then:
         return f"it has other arguments than its signed request, with {request.verb}'s defaults"

@@ -75,9 +75,7 @@ class PilotScreen(Screen[None]):
         Binding("colon", "go", "go", key_display=":", id="app.go"),
         Binding("question_mark", "help", "keys", key_display="?", id="app.help"),
         Binding("u", "undo", "undo", id="app.undo"),
-        *(
-            Binding(str(n % 10), f"tab({n})", f"tab {n}", show=False, id=f"app.tab-{n}") for n in range(1, 11)
-        ),
+        *(Binding(str(n % 10), f"tab({n})", f"tab {n}", show=False, id=f"app.tab-{n}") for n in range(1, 11)),
         *(
             Binding(f"alt+{n}", f"opened({n})", f"opened tab {n}", show=False, id=f"app.opened-{n}")
             for n in range(1, 10)

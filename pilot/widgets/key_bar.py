@@ -7,6 +7,9 @@ from textual import events
 from textual.screen import Screen
 from textual.widget import Widget
 
+_LESS = frozenset({"app.links"})
+"""Works everywhere, and gives way where there is no room for what a screen is for."""
+
 
 class KeyBar(Widget):
     """One line of keys and what they do. A click on one is its key."""
@@ -36,6 +39,8 @@ class KeyBar(Widget):
         self._places = []
         room = self.content_size.width
         # Two keys for one action may look alike: enter and return do.
+        active = [binding for _, binding, enabled, _ in self.screen.active_bindings.values() if enabled]
+        active.sort(key=lambda binding: binding.id in _LESS)
         shown = list(
             {
                 (self.app.get_key_display(binding), binding.action): (
@@ -43,8 +48,8 @@ class KeyBar(Widget):
                     self.app.get_key_display(binding),
                     binding.description,
                 )
-                for _, binding, enabled, _ in self.screen.active_bindings.values()
-                if binding.show and enabled
+                for binding in active
+                if binding.show
             }.values()
         )
         last = [entry for entry in shown if entry[0] == "question_mark"]
