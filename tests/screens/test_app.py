@@ -198,9 +198,9 @@ async def test_the_mouse(boss: Airboss, ada: Person) -> None:
     async with opened(knows(ada, boss)) as pilot:
         await pilot.live(NODES)
         strip = pilot.screen.query_one(TabStrip)
-        at = strip.render().plain.index("Journal") + 2
+        at = strip.render().plain.index("Overview") + 2
         await pilot.keys.click(strip, offset=(at, 0))
-        await until(lambda: mode(pilot) == "journal")
+        await until(lambda: mode(pilot) == "overview")
         await pilot.press("1")
         await until(lambda: mode(pilot) == "nodes")
         await pilot.keys.click("#table", offset=(6, 4))
