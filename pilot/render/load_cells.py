@@ -51,7 +51,7 @@ def hour_cells(host: Host, load: HostLoad | None) -> list[Cell]:
     ]
     said = [Cell("last hour", "dim")]
     for name, samples, now in lines:
-        said += [Cell(f"  {name} ", "dim"), Cell(last_hour(samples)), Cell(f" {now.strip()}")]
+        said += [Cell(f"  {name} ", "dim"), Cell(last_hour(samples, SPARK_CELLS)), Cell(f" {now.strip()}")]
     return said
 
 

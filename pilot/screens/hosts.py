@@ -100,7 +100,7 @@ class HostsScreen(TreeScreen):
             column("cpu", "CPU", self._busy, 14, right=True, priority=1, flashes=False),
             column("load", "LOAD", self._load, 6, right=True, priority=6, flashes=False),
             column("given", "VCPUS", self._processors, 9, right=True, priority=4),
-            column("memory", "MEM", self._memory, 14, right=True, priority=3),
+            column("memory", "MEM", self._memory, 16, right=True, priority=3),
             column("net", "NET", self._net, 20, right=True, priority=7, flashes=False),
             column("what", "", self._what, 20, weight=2, priority=2, flashes=False),
         ]
