@@ -48,6 +48,8 @@ class TreeScreen(NodeKeys):
         self._desk: Desk | None = None
         self._scope = ""
         self._subscription: Subscription | None = None
+        self._tally: set[str] = set()
+        """The keys of the lines that are counted: to go over all of them at each change costs too much."""
 
     # --- what a tree says of itself ------------------------------------------------------------------
 
@@ -189,6 +191,7 @@ class TreeScreen(NodeKeys):
             self._filter_text = ""
             self.outline.replace(self._desk.live.store.records.values())
             self.cockpit.flash_error(error)
+        self._tally = {key for key, entry in self.outline.entries.items() if self.counts(entry)}
         self.table.empty_text = self._nothing()
         self.table.replace(self.outline.entries.values())
         self.table.filter(self.outline.passes)
@@ -196,6 +199,8 @@ class TreeScreen(NodeKeys):
     def _apply(self, desk: Desk, keys: Iterable[str]) -> None:
         known: Mapping[str, AnyRecord] = desk.live.store.records
         changed, gone = self.outline.apply({key: known.get(key) for key in keys})
+        self._tally.difference_update(changed, gone)
+        self._tally.update(key for key, entry in changed.items() if self.counts(entry))
         self.table.apply(changed, gone)
         self.table.empty_text = self._nothing()
 
@@ -269,8 +274,8 @@ class TreeScreen(NodeKeys):
 
     def _draw(self) -> None:
         table, marked = self.table, len(self.table.marks)
-        counted = sum(map(self.counts, self.outline.entries.values()))
-        matched = f"{sum(map(self.counts, self.outline.matched()))} of " if self._filter_text else ""
+        counted = len(self._tally)
+        matched = f"{len(self._tally & self.outline.matched)} of " if self._filter_text else ""
         right = [Cell(f"{matched}{counted} {self.COUNTED if counted != 1 else self.COUNTED[:-1]}", "dim")]
         if marked:
             right.append(Cell(f", {marked} marked", "busy"))

@@ -112,21 +112,25 @@ class VlansScreen(TreeScreen):
         wrong: dict[str, list[NetworkFault]] = {}
         for fault in network_faults(store.records.values()):
             for place in fault.at:
-                wrong.setdefault(place, []).append(fault)
+                record = store.records.get(place)
+                line = vlans.line_of(record) if isinstance(record, Network) else place
+                wrong.setdefault(line, []).append(fault)
         if wrong != self._wrong:
             self._wrong = wrong
             self.table.draw_anew()
 
     def _faults(self, entry: Entry) -> list[NetworkFault]:
         """What is wrong at a line; of one that is open to those below it, nothing of theirs."""
-        return self._wrong.get(entry.record.id if isinstance(entry.record, Network) else entry.key, [])
+        return self._wrong.get(entry.key, [])
 
     def _faults_below(self, key: str) -> list[NetworkFault]:
-        found = []
-        for entry in self.outline.below(key):
-            found += self._faults(entry)
-            found += self._faults_below(entry.key)
-        return list(dict.fromkeys(found))
+        # From what is wrong, not from what is below: that may be all nodes of the site.
+        found: dict[NetworkFault, None] = {}
+        for line, faults in self._wrong.items():
+            entry = self.outline.entries.get(line)
+            if entry is not None and key in entry.above:
+                found.update(dict.fromkeys(faults))
+        return list(found)
 
     def _load_of(self, entry: Entry) -> NicLoad | None:
         return self._loads.known.nic(entry.key)

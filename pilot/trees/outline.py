@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import NamedTuple
 
 import msgspec
@@ -177,9 +177,10 @@ class Outline:
         self._match, self._matched = match, matched
         self._hits = Counter(above for key in matched for above in self.entries[key].above)
 
-    def matched(self) -> Iterator[Entry]:
-        """The lines that match what is looked for."""
-        return (self.entries[key] for key in self._matched)
+    @property
+    def matched(self) -> Set[str]:
+        """The keys of the lines that match what is looked for."""
+        return self._matched
 
     def passes(self, entry: Entry) -> bool:
         """Whether a line is shown."""

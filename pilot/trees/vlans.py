@@ -23,6 +23,11 @@ def entries(record: AnyRecord) -> Iterable[Entry]:
             yield from _nic(record, number, nic)
 
 
+def line_of(network: Network) -> str:
+    """The key of its own line."""
+    return _network(_vlan(network.vlan), network.host, network.name).key
+
+
 def _nic(node: Node, number: int, nic: Nic) -> Iterable[Entry]:
     vlan = _vlan(nic.vlan)
     network = _network(vlan, node.host, nic.network or nic.kind)
