@@ -66,84 +66,98 @@ def nic_id(node_id: str, number: int) -> str:
 def network_faults(records: Iterable[AnyRecord]) -> list[NetworkFault]:
     """All that is wrong, worst first, then by host and words. Takes time linear in the records."""
     nodes: list[Node] = []
-    networks: dict[tuple[str, str], Network] = {}
-    owners: dict[int, str] = {}
-    up: set[str] = set()
+    site = _Site({}, {}, set())
     for record in records:
         if isinstance(record, Node):
             nodes.append(record)
         elif isinstance(record, Network):
-            networks[record.host, record.name] = record
+            site.networks[record.host, record.name] = record
         elif isinstance(record, Cluster) and record.vlan is not None:
-            owners[record.vlan] = record.name
+            site.owners[record.vlan] = record.name
         elif isinstance(record, Host) and record.state == "up":
-            up.add(record.name)
-    nodes.sort(key=lambda node: node.id)
-    places = [_Place(node, number) for node in nodes for number in range(len(node.nics))]
-    found = [
-        *_foreign(places, owners),
-        *_missing(places, networks),
-        *_twice(places),
-        *_down(places, networks, up),
-    ]
+            site.up.add(record.name)
+    found = [*_foreign(nodes, site), *_missing(nodes, site), *_twice(nodes), *_down(nodes, site)]
     return sorted(found, key=lambda fault: (KINDS.index(fault.kind), fault.host, fault.words, fault.at))
 
 
-def _foreign(places: Iterable[_Place], owners: dict[int, str]) -> Iterable[NetworkFault]:
-    for place in places:
-        vlan = place.nic.vlan
-        owner = "" if vlan is None else owners.get(vlan, "")
-        # A VM that is in no cluster may well be the owner's, and only not adopted yet.
-        if owner and place.node.cluster and place.node.cluster != owner:
-            words = f"{place.words} is on VLAN {vlan}, which is cluster {owner}'s"
-            yield NetworkFault("foreign-vlan", (place.id,), place.node.host, words, vlan)
+class _Site(msgspec.Struct):
+    networks: dict[tuple[str, str], Network]
+    owners: dict[int, str]
+    """Clusters by their VLAN."""
+    up: set[str]
+    """Hosts that answer."""
 
 
-def _missing(places: Iterable[_Place], networks: dict[tuple[str, str], Network]) -> Iterable[NetworkFault]:
-    users: dict[str, list[_Place]] = {}
-    for place in places:
-        network = networks.get((place.node.host, place.nic.network))
-        if network is not None and network.missing:
-            users.setdefault(network.id, []).append(place)
-    for network in networks.values():
-        if network.missing:
-            who = users.get(network.id, [])
-            count = len({place.node.id for place in who})
-            needs = f": {count} node{'s need' if count > 1 else ' needs'} it" if count else ""
-            words = f"{network.host}: {network.words or f'{network.name} is not there'}{needs}"
-            at = (network.id, *(place.id for place in who))
-            yield NetworkFault("missing", at, network.host, words, network.vlan)
+# Screens ask this again and again of all nodes of a site: places are made only of what is wrong.
 
 
-def _twice(places: Iterable[_Place]) -> Iterable[NetworkFault]:
-    by_mac: dict[str, list[_Place]] = {}
-    for place in places:
-        if place.nic.mac:
-            by_mac.setdefault(place.nic.mac, []).append(place)
-    for mac, same in by_mac.items():
-        if len(same) > 1:
-            same.sort(key=lambda place: (place.words, place.number, place.node.id))
-            who = " and ".join(place.words for place in same[:3])
-            more = f" and {len(same) - 3} more" if len(same) > 3 else ""
-            vlans = {place.nic.vlan for place in same}
-            vlan = vlans.pop() if len(vlans) == 1 else None
-            at = tuple(place.id for place in same)
-            yield NetworkFault("mac-twice", at, same[0].node.host, f"{mac} is at {who}{more}", vlan)
+def _foreign(nodes: Iterable[Node], site: _Site) -> Iterable[NetworkFault]:
+    if not site.owners:
+        return
+    for node in nodes:
+        for number, nic in enumerate(node.nics):
+            owner = "" if nic.vlan is None else site.owners.get(nic.vlan, "")
+            # A VM that is in no cluster may well be the owner's, and only not adopted yet.
+            if owner and node.cluster and node.cluster != owner:
+                place = _Place(node, number)
+                words = f"{place.words} is on VLAN {nic.vlan}, which is cluster {owner}'s"
+                yield NetworkFault("foreign-vlan", (place.id,), node.host, words, nic.vlan)
 
 
-def _down(
-    places: Iterable[_Place], networks: dict[tuple[str, str], Network], up: set[str]
-) -> Iterable[NetworkFault]:
-    for place in places:
-        node, nic = place.node, place.nic
+def _missing(nodes: Iterable[Node], site: _Site) -> Iterable[NetworkFault]:
+    users: dict[tuple[str, str], list[_Place]] = {
+        where: [] for where, network in site.networks.items() if network.missing
+    }
+    if not users:
+        return
+    for node in nodes:
+        for number, nic in enumerate(node.nics):
+            if (node.host, nic.network) in users:
+                users[node.host, nic.network].append(_Place(node, number))
+    for where, who in users.items():
+        network = site.networks[where]
+        who.sort(key=lambda place: (place.node.id, place.number))
+        count = len({place.node.id for place in who})
+        needs = f": {count} node{'s need' if count > 1 else ' needs'} it" if count else ""
+        words = f"{network.host}: {network.words or f'{network.name} is not there'}{needs}"
+        at = (network.id, *(place.id for place in who))
+        yield NetworkFault("missing", at, network.host, words, network.vlan)
+
+
+def _twice(nodes: Iterable[Node]) -> Iterable[NetworkFault]:
+    first: dict[str, tuple[Node, int]] = {}
+    more_than_one: dict[str, list[_Place]] = {}
+    for node in nodes:
+        for number, nic in enumerate(node.nics):
+            if not nic.mac:
+                continue
+            if (known := first.get(nic.mac)) is None:
+                first[nic.mac] = (node, number)
+            else:
+                same = more_than_one.setdefault(nic.mac, [_Place(*known)])
+                same.append(_Place(node, number))
+    for mac, same in more_than_one.items():
+        same.sort(key=lambda place: (place.words, place.number, place.node.id))
+        who = " and ".join(place.words for place in same[:3])
+        more = f" and {len(same) - 3} more" if len(same) > 3 else ""
+        vlans = {place.nic.vlan for place in same}
+        vlan = vlans.pop() if len(vlans) == 1 else None
+        at = tuple(place.id for place in same)
+        yield NetworkFault("mac-twice", at, same[0].node.host, f"{mac} is at {who}{more}", vlan)
+
+
+def _down(nodes: Iterable[Node], site: _Site) -> Iterable[NetworkFault]:
+    for node in nodes:
         if node.state not in _RUNNING or node.stale_since is not None:
             continue
-        network = networks.get((node.host, nic.network))
-        if not nic.link:
-            why = "its cable is unplugged"
-        elif network is not None and network.up is False and not network.missing and node.host in up:
-            why = f"{network.name} is down"
-        else:
-            continue
-        words = f"{place.words}: {nic.mac or f'interface {place.number}'} is down: {why}"
-        yield NetworkFault("down", (place.id,), node.host, words, nic.vlan)
+        for number, nic in enumerate(node.nics):
+            network = site.networks.get((node.host, nic.network))
+            if not nic.link:
+                why = "its cable is unplugged"
+            elif network is not None and network.up is False and not network.missing and node.host in site.up:
+                why = f"{network.name} is down"
+            else:
+                continue
+            place = _Place(node, number)
+            words = f"{place.words}: {nic.mac or f'interface {number}'} is down: {why}"
+            yield NetworkFault("down", (place.id,), node.host, words, nic.vlan)

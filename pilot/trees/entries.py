@@ -12,7 +12,7 @@ Step = tuple[int, str]
 """What a line is sorted by among those beside it: the rank of its kind, then its name as people count."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A line. Lines of one path are beside each other; a branch comes right before what is below it."""
 
     key: str
