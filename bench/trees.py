@@ -28,6 +28,8 @@ PAUSE = 0.03
 """Seconds between a frame and the next key, about as fast as a held key repeats."""
 READY_SECONDS = 60.0
 SETTLE_SECONDS = 1.0
+LOST_SECONDS = 10.0
+"""Without another row until what was typed counts as lost."""
 ROWS, COLUMNS = 48, 160
 LEAVE = b"\x11"
 
@@ -153,7 +155,7 @@ def _keys(site: Bench, fleets: list[Fleet], tree: Tree) -> Keys:
                 terminal.type(key * BURST)
                 while name != due:
                     try:
-                        name = await_other_row(terminal, name, SETTLE_SECONDS)
+                        name = await_other_row(terminal, name, LOST_SECONDS)
                     except AssertionError:
                         lost += abs(_number(due) - _number(name))
                         break
