@@ -10,12 +10,14 @@ import random
 import time
 from collections.abc import Callable
 
-from bench.result import Row, at_least, median
+from bench.result import Row, at_least, below, median
 from bench.workshop import Workshop
 
 ROUNDS = 5
 CHUNK = 4096
 """Bytes fed at once."""
+SEARCHED = 10_000
+"""Lines of scrollback that are searched."""
 LINE = 115_200 / 10
 """Bytes a second of the fastest usual serial line."""
 
@@ -41,11 +43,28 @@ async def measure(workshop: Workshop) -> list[Row]:
                 f"terminal engine: {what}", median(ours), "MB/s", least, "bittty by itself", median(bare)
             )
         )
+    rows.append(below(f"terminal engine: {SEARCHED:,} lines searched", _searched(), "ms", 50))
     workshop.notes.append(
         f"Terminal engine: 80x24, {CHUNK // 1024} KiB at a time, {SCROLLBACK_LINES:,} lines of scrollback. "
         f"A serial line of 115,200 Bd carries {LINE / 1e6:.3f} MB/s."
     )
     return rows
+
+
+def _searched() -> float:
+    """Milliseconds until all that fits is found in what has scrolled off a console."""
+    from pilot.console.bittty_engine import BitttyEngine
+    from pilot.console.search import Search
+
+    shown = BitttyEngine(scrollback=SEARCHED)
+    shown.feed(b"".join(b"pci device %d: error at 0x%x\r\n" % (n, n) for n in range(SEARCHED)))
+    times = list[float]()
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        found = Search("error at 0x9").all(shown)
+        times.append((time.perf_counter() - begin) * 1000)
+        assert len(found) > 100
+    return median(times)
 
 
 def _rate(feed: Callable[[bytes], object], data: bytes) -> float:

@@ -93,7 +93,7 @@ async def test_a_killed_airboss_is_missed_and_found_again_and_nothing_is_forgott
             await ask
     with pytest.raises(UnreachableError):
         site.tail("x", "vc1")
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5, "it does not wait for a link"
     shown: set[tuple[str, float | None]] = set()
     site.changed.listen(lambda: shown.add((site.state, site.next_attempt)))
     await until(lambda: ("lost", None) in shown, what="another try")
@@ -181,7 +181,7 @@ async def test_an_airboss_that_hangs_shows_in_the_lag_and_then_as_lost(
         await until(lambda: (site.lag or 0) > 2.0, what="the lag grows")
         assert site.state == "live"
         await becomes(site, "lost")
-        assert 5 < time.monotonic() - begun < 8
+        assert 5 < time.monotonic() - begun < 20
         assert isinstance(site.error, UnreachableError)
         assert "silent for 6 s" in site.error.message
         with pytest.raises(UnreachableError):
@@ -203,7 +203,7 @@ async def test_leaving_does_not_wait_for_an_airboss_that_hangs(
     with stopped(boss):
         begun = time.monotonic()
         await site.close()
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 5
     assert site.state == "lost"
     assert "was closed" in str(site.error)
     assert sum(1 for _ in site.store.nodes()) == NODES

@@ -116,7 +116,8 @@ class Airboss:
         with self.log.open("ab") as log:
             begin = log.tell()
             self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "pilot.agent.main", "--config", str(self.config), "serve"),
+                *(sys.executable, "-X", "faulthandler", "-m", "pilot.agent.main"),
+                *("--config", str(self.config), "serve"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -138,7 +139,7 @@ class Airboss:
         await self.process.wait()
 
     async def stop(self) -> int:
-        """SIGTERM; how it ended. Killed if it does not within 20 s."""
+        """SIGTERM; how it ended. Aborted if it does not within 20 s: its log then says where it was."""
         if self.process is None or self.process.returncode is not None:
             return 0 if self.process is None else int(self.process.returncode or 0)
         self.process.send_signal(signal.SIGTERM)
@@ -146,8 +147,10 @@ class Airboss:
             async with asyncio.timeout(20):
                 return await self.process.wait()
         except TimeoutError:
-            await self.kill()
-            raise AssertionError("airboss did not end 20 s after SIGTERM") from None
+            self.process.send_signal(signal.SIGABRT)
+            await self.process.wait()
+            text = self.log.read_text(errors="replace")[-20_000:]
+            raise AssertionError(f"airboss did not end 20 s after SIGTERM\n{text}") from None
 
     async def admin(self, *words: str, stdin: bytes = b"", fails: bool = False) -> str:
         """Run `pilot-agent WORDS`; what it printed on stdout."""
