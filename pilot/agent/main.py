@@ -5,7 +5,9 @@ Only the grammar is loaded to answer `--help`; a command's own module is importe
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -46,5 +48,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.OK
 
 
+def script() -> None:
+    """What `pilot-agent` runs: the command, and an end of the process without the interpreter's own.
+
+    Threads that are inside libvirt at that moment die with its locks in their hands; a connection that the
+    interpreter lets go of after them would wait for those locks for ever.
+    """
+    code = main()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        # Who read our output may have seen enough.
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    script()

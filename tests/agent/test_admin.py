@@ -245,6 +245,29 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_end_waits_for_nothing_that_a_thread_holds() -> None:
+    """A thread that is inside libvirt as the process ends never lets go of libvirt's locks."""
+    program = (
+        "import threading\nimport pilot.agent.main as m\n"
+        "lock, held = threading.Lock(), threading.Event()\n"
+        "class Connection:\n"
+        "    def __del__(self, lock=lock): lock.acquire()\n"
+        "connection = Connection()\n"
+        "def inside():\n"
+        "    with lock: held.set(), threading.Event().wait()\n"
+        "def main():\n"
+        "    threading.Thread(target=inside, daemon=True).start()\n"
+        "    held.wait()\n"
+        "    print('said')\n"
+        "    return 3\n"
+        "m.main = main\n"
+        "m.script()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=30)
+    assert (done.returncode, done.stdout) == (3, b"said\n"), done.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: needs root to become another user")
 def test_root_leaves_files_that_the_daemon_can_use(short_folder: Path) -> None:
     nobody = pwd.getpwnam("nobody")

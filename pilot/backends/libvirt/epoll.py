@@ -58,7 +58,9 @@ class EventLoop:
     def __init__(self, free: Callable[[Any], object] = libvirt.virEventInvokeFreeCallback) -> None:
         """`free` lets go of what a handle or timeout held; called in the loop's thread."""
         self._free = free
-        self._lock = threading.Lock()
+        # What the garbage collector lets go of while the lock is held may be a connection, which removes its
+        # handles: from the same thread.
+        self._lock = threading.RLock()
         self._epoll = select.epoll()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._epoll.register(self._wake_read, select.EPOLLIN)
@@ -158,7 +160,8 @@ class EventLoop:
     def run_once(self) -> None:
         """Wait, and deliver what there is."""
         with self._lock:
-            due = min((timer.due for timer in self._timers.values() if timer.due is not None), default=None)
+            known = list(self._timers.values())
+            due = min((timer.due for timer in known if timer.due is not None), default=None)
         wait = -1.0 if due is None else max(0.0, due - time.monotonic())
         for fd, mask in self._epoll.poll(wait, _MOST):
             if fd == self._wake_read:
@@ -175,13 +178,13 @@ class EventLoop:
                 handle.callback(number, handle.fd, events, handle.opaque)
         now = time.monotonic()
         with self._lock:
-            ready = [(n, t) for n, t in self._timers.items() if t.due is not None and t.due <= now]
-            for _, timer in ready:
-                timer.due = now + timer.interval / 1000
-        for number, timer in ready:
+            numbers = list(self._timers)
+        for number in numbers:
             with self._lock:
-                if self._timers.get(number) is not timer:
+                timer = self._timers.get(number)
+                if timer is None or timer.due is None or timer.due > now:
                     continue
+                timer.due = now + timer.interval / 1000
             timer.callback(number, timer.opaque)
         while self._removed:
             self._free(self._removed.popleft())

@@ -54,6 +54,28 @@ def bench() -> Iterator[Bench]:
         os.close(fd)
 
 
+def test_what_the_garbage_collector_lets_go_of_may_take_its_handles_away(bench: Bench) -> None:
+    """A connection is closed wherever its last reference goes: in the middle of the loop's own work, too."""
+    first = bench.loop.add_handle(bench.pipe()[0], READABLE, bench.handle, "first")
+    second = bench.loop.add_handle(bench.pipe()[0], READABLE, bench.handle, "second")
+    removed: list[int] = []
+
+    class Letting(int):
+        """A handle's number that lets go of a connection when it is looked up, as a collection may then."""
+
+        def __hash__(self) -> int:
+            if not removed:
+                removed.append(-1)
+                removed[0] = bench.loop.remove_handle(first)
+            return super().__hash__()
+
+    looking = threading.Thread(target=bench.loop.update_handle, args=(Letting(second), 0), daemon=True)
+    looking.start()
+    looking.join(20)
+    assert not looking.is_alive()
+    assert removed == [0]
+
+
 def test_a_descriptor_that_is_readable_is_told_until_it_is_read(bench: Bench) -> None:
     read, write = bench.pipe()
     bench.loop.add_handle(read, READABLE, bench.handle, "a")
