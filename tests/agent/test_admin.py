@@ -248,11 +248,11 @@ def test_help_loads_nothing_heavy() -> None:
 def test_the_end_waits_for_nothing_that_a_thread_holds() -> None:
     """A thread that is inside libvirt as the process ends never lets go of libvirt's locks."""
     program = (
-        "import threading\nimport pilot.agent.main as m\n"
+        "import json, threading\nimport pilot.agent.main as m\n"
         "lock, held = threading.Lock(), threading.Event()\n"
         "class Connection:\n"
         "    def __del__(self, lock=lock): lock.acquire()\n"
-        "connection = Connection()\n"
+        "json.connection = Connection()\n"
         "def inside():\n"
         "    with lock: held.set(), threading.Event().wait()\n"
         "def main():\n"
