@@ -12,9 +12,9 @@ from typing import Literal
 
 import msgspec
 
-from pilot.jobs import doomed
+from pilot.jobs import doomed, undrainable
 from pilot.leasing import left
-from pilot.records import Cluster, Machine, Node
+from pilot.records import Cluster, Machine, Node, Source
 from pilot.render.natural import natural_key
 from pilot.render.nodes import in_order
 from pilot.verbs import Verb
@@ -77,21 +77,27 @@ class Stake(msgspec.Struct, frozen=True):
     """A line for each of the first: id, owner, where, and for how long it has run."""
     drains: bool
     """Whether the verb can wait for them."""
+    undrainable: str = ""
+    """Why it cannot after all: HTCondor cannot be asked to give those nodes no more jobs."""
 
 
-def at_stake(verb: Verb, nodes: Iterable[Node], machines: Iterable[Machine], now: float) -> Stake | None:
+def at_stake(
+    verb: Verb, nodes: Iterable[Node], machines: Iterable[Machine], sources: Iterable[Source], now: float
+) -> Stake | None:
     """The HTCondor jobs that a verb would end on these nodes; None if it ends none.
 
     Args:
         verb: what is asked.
         nodes: whom.
         machines: those that are known, of whatever node.
+        sources: where they are known from.
         now: seconds since the epoch.
     """
     if verb.danger < 2 or not verb.id.startswith("power."):
         return None
     names = {node.id: plain(node.name or node.domain) for node in nodes if node.state != "off"}
-    found = [(names[m.node], slot) for m in machines if m.node in names for slot in doomed(m)]
+    theirs = [machine for machine in machines if machine.node in names]
+    found = [(names[machine.node], slot) for machine in theirs for slot in doomed(machine)]
     if not found:
         return None
     lines = []
@@ -103,7 +109,8 @@ def at_stake(verb: Verb, nodes: Iterable[Node], machines: Iterable[Machine], now
         lines.append(f"and {len(found) - MOST_JOBS} more")
     count = "1 HTCondor job" if len(found) == 1 else f"{len(found)} HTCondor jobs"
     drains = any(argument.name == "drain" for argument in verb.args)
-    return Stake(len(found), f"{count} would die", tuple(lines), drains)
+    busy = [machine for machine in theirs if doomed(machine)]
+    return Stake(len(found), f"{count} would die", tuple(lines), drains, undrainable(busy, sources))
 
 
 def of_jobs(asked: Question, stake: Stake) -> Question:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pilot.records import Machine, Slot
+from pilot.records import Machine, Slot, Source
 
 _NAMED = 3
 """Jobs that are named; of the others it is said how many they are."""
@@ -19,6 +19,17 @@ def empty(machine: Machine) -> bool:
     """Whether no job is there, nor can one come while it drains."""
     busy = any(slot.job or slot.state in ("Claimed", "Preempting") for slot in machine.slots)
     return machine.draining and not busy
+
+
+def undrainable(machines: Iterable[Machine], sources: Iterable[Source]) -> str:
+    """Why none of these machines can be drained, in a few words; empty if at least one of them can."""
+    pools = {machine.pool for machine in machines}
+    theirs = [s for s in sources if s.type in ("condor", "file") and s.name in pools]
+    if not theirs or any(source.drains for source in theirs):
+        return ""
+    if theirs[0].type == "file":
+        return "its pool is read from a file"
+    return "airboss may not drain its pool"
 
 
 def left(machines: Iterable[Machine]) -> str:

@@ -13,7 +13,7 @@ from pilot.commands.asking import confirm, read_line
 from pilot.commands.talk import Talk
 from pilot.danger import Stake, at_stake, question
 from pilot.errors import DeadlineError, NoSuchNodeError, RefusedError
-from pilot.records import Cluster, Machine, Node
+from pilot.records import Cluster, Machine, Node, Source
 from pilot.verbs import Verb
 from pilot.wire import plain
 
@@ -69,10 +69,13 @@ async def stake_at(link: Link, verb: Verb, cluster: str, targets: Sequence[str])
     reply = await link.call("node.list", cluster, targets)
     nodes = [record for record in reply.records if isinstance(record, Node)]
     found: list[Machine] = []
+    sources: list[Source] = []
     try:
         async with asyncio.timeout(_LOOK_SECONDS):
             async for frame in link.watch(cluster, also="machines"):
-                found += (r for r in getattr(frame, "records", ()) if isinstance(r, Machine))
+                told = getattr(frame, "records", ())
+                found += (record for record in told if isinstance(record, Machine))
+                sources += (record for record in told if isinstance(record, Source))
                 if getattr(frame, "last", True):
                     break
     except TimeoutError:
@@ -80,7 +83,7 @@ async def stake_at(link: Link, verb: Verb, cluster: str, targets: Sequence[str])
             f"airboss did not say within {_LOOK_SECONDS:.0f} s which HTCondor jobs run there",
             "Nothing was done. Try again.",
         ) from None
-    return at_stake(verb, nodes, found, time.time())
+    return at_stake(verb, nodes, found, sources, time.time())
 
 
 async def _cluster(link: Link, cluster: str) -> list[Cluster]:

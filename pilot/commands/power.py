@@ -125,7 +125,8 @@ class Power:
                 turns = self._verb.id.startswith("power.") and not self._given.get("drain")
                 stake = await stake_at(link, self._verb, cluster, self._targets) if turns else None
                 if stake is not None:
-                    instead = "; --drain lets them end first" if stake.drains else ""
+                    waits = stake.drains and not stake.undrainable
+                    instead = "; --drain lets them end first" if waits else ""
                     self._talk.say(f"{stake.words}{instead}:", "bad")
                     self._talk.say("\n".join(f"  {line}" for line in stake.jobs), "bad")
                 if not await agreed(self._talk, link, self._verb, cluster, self._targets):

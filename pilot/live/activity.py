@@ -10,12 +10,14 @@ from typing import Protocol
 
 from pilot import offers, wire
 from pilot.asked import Activity, Request, requests
+from pilot.danger import Stake, at_stake
 from pilot.errors import BusyError, RefusedError, UnreachableError, UsageError
+from pilot.jobs import undrainable
 from pilot.live import draining
 from pilot.live.notifier import Notifier
 from pilot.live.pending import SETTLE_SECONDS, Pending
 from pilot.live.sending import NOT_SENT, SIDE_BY_SIDE, Asks, send
-from pilot.records import Host, Instance, Machine, Node
+from pilot.records import Host, Instance, Machine, Node, Source
 from pilot.verbs import BY_ID, Value, Verb
 
 KEPT = 500
@@ -110,12 +112,25 @@ class Activities:
             return "no link"
         if verb.id.startswith("machine.") and not self.in_pool(nodes):
             return NO_POOL
+        if verb.id == "machine.drain" and (reason := self.undrainable(nodes)):
+            return reason
         return offers.why_not(verb, nodes, self.instance)
 
     def in_pool(self, nodes: Iterable[Node]) -> bool:
         """Whether one of these nodes is a machine of an HTCondor pool."""
         ids = {node.id for node in nodes}
         return any(machine.node in ids for machine in self._site.store.of(Machine))
+
+    def undrainable(self, nodes: Iterable[Node]) -> str:
+        """Why none of these nodes can be drained, in a few words; empty if at least one of them can."""
+        ids = {node.id for node in nodes}
+        machines = [machine for machine in self._site.store.of(Machine) if machine.node in ids]
+        return undrainable(machines, self._site.store.of(Source))
+
+    def at_stake(self, verb: Verb, nodes: Sequence[Node], now: float) -> Stake | None:
+        """The HTCondor jobs that a verb would end on these nodes; None if it ends none."""
+        store = self._site.store
+        return at_stake(verb, nodes, store.of(Machine), store.of(Source), now)
 
     def instance(self, node_id: str) -> Instance | None:
         """What EC2 says of a node that is an instance."""

@@ -25,3 +25,5 @@ class Source(Record, frozen=True, tag="source"):
     """Why, as it said itself: for the site's own people."""
     pretended: bool = False
     """A demo's stand-in, or a file: not the real thing."""
+    drains: bool = True
+    """Of a pool: whether airboss has been given the means to drain its machines."""

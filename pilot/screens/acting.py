@@ -13,7 +13,7 @@ from pilot import danger, leasing, offers
 from pilot.errors import PilotError
 from pilot.live.cockpit import Cockpit
 from pilot.live.opening import Mode
-from pilot.records import Host, Machine, Node
+from pilot.records import Host, Node
 from pilot.screens import sysrq
 from pilot.screens.verb_menu import whom
 from pilot.verbs import BY_ID, Value, Verb
@@ -133,6 +133,8 @@ def why_not(cockpit: Cockpit, verb: Verb, nodes: Sequence[Node]) -> str:
             return f"{verb.label} needs the role {verb.role}, {held}: ask the site's admin"
     if verb.id.startswith("machine.") and not cockpit.desk.activities.in_pool(nodes):
         return f"{whom(nodes)} is in no HTCondor pool that is shown here"
+    if verb.id == "machine.drain" and (reason := cockpit.desk.activities.undrainable(nodes)):
+        return f"{whom(nodes)} cannot be drained from here: {reason}"
     if reason := offers.why_not(verb, nodes, cockpit.desk.activities.instance):
         return f"{verb.label} is not for {whom(nodes)}: {reason}"
     return ""
@@ -185,19 +187,16 @@ def ask(
         screen = ReasonScreen(f"Drain {whom(nodes)}", verb.help, "All who look at the pool read this.")
         app.push_screen(screen, because)
         return
-    if not (given.get("drain") or given.get("anyway")):
-        stake = danger.at_stake(verb, nodes, desk.live.store.of(Machine), cockpit.clock())
-        if stake is not None and stake.drains:
-            from pilot.screens.jobs import JobsScreen
+    stake = desk.activities.at_stake(verb, nodes, cockpit.clock())
+    if stake is not None and stake.drains and not (given.get("drain") or given.get("anyway")):
+        from pilot.screens.jobs import JobsScreen
 
-            def decided(choice: str | None) -> None:
-                if choice:
-                    ask(app, cockpit, verb, nodes, hidden, {**given, choice: True})
+        def decided(choice: str | None) -> None:
+            if choice:
+                ask(app, cockpit, verb, nodes, hidden, {**given, choice: True})
 
-            app.push_screen(JobsScreen(verb, nodes, stake), decided)
-            return
-    else:
-        stake = danger.at_stake(verb, nodes, desk.live.store.of(Machine), cockpit.clock())
+        app.push_screen(JobsScreen(verb, nodes, stake), decided)
+        return
     clusters = [record for name in {n.cluster for n in nodes} if (record := desk.cluster(name)) is not None]
     question = danger.of_marks(danger.question(verb, nodes, clusters), hidden)
     if given.get("drain") and question.kind == "confirm":

@@ -23,8 +23,9 @@ class JobsScreen(KeyMenu[str]):
     def __init__(self, verb: Verb, nodes: Sequence[Node], stake: Stake) -> None:
         later = "done" if verb.leads_to != "off" else "turned off"
         them = "it has" if stake.count == 1 else "they have"
+        offered = "" if stake.undrainable else f"no new jobs, and {later} once {them} ended"
         items = [
-            Item("d", "drain first", f"no new jobs, and {later} once {them} ended", "drain"),
+            Item("d", "drain first", offered, "drain", stake.undrainable),
             Item("a", "anyway", f"now: {stake.words}", "anyway"),
         ]
         super().__init__(f"{verb.label.capitalize()} {whom(nodes)}: {stake.words}", items, "Esc nothing")

@@ -36,6 +36,7 @@ class PoolWatch:
         self.source = Source(
             f"source:{kind}/{settings.name}", kind, settings.name, "connecting", clock(),
             pretended=settings.pretended or bool(settings.file),
+            drains=bool(settings.admin_token or settings.drain_command),
         )  # fmt: skip
         self.slots = 0
         """At the last look."""
