@@ -7,6 +7,7 @@ import os
 import pwd
 import stat
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -36,6 +37,11 @@ class Account(msgspec.Struct, frozen=True):
             )
             or bool(mode & stat.S_IROTH and mode & stat.S_IWOTH)
         )
+
+    @property
+    def switch(self) -> dict[str, Any]:
+        """What subprocess.Popen takes to start something under it; nothing where everything is."""
+        return {} if os.geteuid() else {"user": self.uid, "group": self.gid, "extra_groups": self.groups}
 
 
 def unprivileged_account() -> Account:

@@ -119,7 +119,6 @@ class PrivateHost:
             raise BackendError("libvirtd is not installed", "On Debian: `apt-get install libvirt-daemon`.")
         self._write_configuration()
         self._restore_capabilities()
-        root = os.geteuid() == 0
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 [program, "-f", str(self.folder / "libvirtd.conf"), "-p", str(self.folder / "libvirtd.pid")],
@@ -128,9 +127,7 @@ class PrivateHost:
                 stderr=log,
                 cwd="/",
                 env=self._environment(),
-                user=self.account.uid if root else None,
-                group=self.account.gid if root else None,
-                extra_groups=self.account.groups if root else None,
+                **self.account.switch,
                 # A Ctrl+C at the demo's terminal is for the demo, which then stops the hosts in order.
                 start_new_session=True,
             )

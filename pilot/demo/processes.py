@@ -61,6 +61,16 @@ def from_pid_file(path: Path, *mentions: str) -> Process | None:
     return process
 
 
+def inside(folder: Path) -> list[Process]:
+    """The processes, but for this one, that have a path below a folder in the environment they began with."""
+    mark, found = f"{folder}/".encode(), []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (path / "environ").read_bytes() and int(path.name) != os.getpid():
+                found.append(find(int(path.name)))
+    return [process for process in found if process is not None]
+
+
 def end(processes: Iterable[Process], grace: float = 0.0, deadline: float = 5.0) -> None:
     """End processes: SIGTERM and `grace` seconds to obey (none: at once SIGKILL), then SIGKILL.
 

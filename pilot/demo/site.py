@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
-import socket
 import subprocess
 import sys
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import libvirt
@@ -18,16 +15,18 @@ import libvirt
 from keys import hostkey
 from keys.identity import identities
 from pilot.client_config import ClientConfig
-from pilot.demo import domains, guest, people, processes, slots
+from pilot.demo import domains, guest, people, processes
 from pilot.demo.account import cache_folder
 from pilot.demo.cloud import Cloud
+from pilot.demo.condor import POOL
 from pilot.demo.ec2.fleet import LEASED
 from pilot.demo.guest import Guest
 from pilot.demo.hypervisor import PrivateHost
 from pilot.demo.plan import HOSTS, PLACES, RUNNING
+from pilot.demo.pool import Pool
 from pilot.demo.port import Port
 from pilot.demo.progress import Progress
-from pilot.demo.slots import AdsFile
+from pilot.demo.readiness import Readiness
 from pilot.demo.state import HOST_PREFIX, StateFolder
 from pilot.errors import BackendError, DeadlineError, PilotError
 from pilot.link.link import Link
@@ -36,6 +35,8 @@ from pilot.records import Node
 from pilot.wire import Snapshot
 
 READY_SECONDS = 30.0
+EC2_SECONDS = 90.0
+"""Until airboss shows the instances: the pretended EC2 needs seconds of a processor to begin."""
 LEASE_SECONDS = 2700.0
 """Of the instance that is leased: soon enough to be among what needs attention."""
 
@@ -54,7 +55,7 @@ class DemoSite:
         self.folder = folder
         self.port = port
         self.hosts = [PrivateHost(folder / f"{HOST_PREFIX}{n}", name) for n, name in enumerate(HOSTS)]
-        self.ads = AdsFile(folder / "pool.ads")
+        self.pool = Pool(folder)
         self.cloud = Cloud(folder)
         self._progress = progress
         self._airboss: subprocess.Popen[bytes] | None = None
@@ -89,7 +90,7 @@ class DemoSite:
         with ThreadPoolExecutor(max_workers=4) as pool:
             image = pool.submit(self._build_guest)
             hosts = pool.submit(self._start_hosts)
-            keys = pool.submit(self._make_keys)
+            keys = pool.submit(self._make_keys, pool.submit(self.pool.start))
             shared = image.result()
             hosts.result()
             nodes = pool.submit(self._define_nodes, shared)
@@ -103,8 +104,8 @@ class DemoSite:
     def stop(self) -> None:
         """End every process of the demo and remove its folder."""
         self._stopping = True
-        self.ads.stop()
         self.stop_airboss()
+        self.pool.stop()
         self.cloud.stop()
         self._port.release()
         self.state.release()
@@ -127,7 +128,7 @@ class DemoSite:
                 for started in [pool.submit(host.start) for host in others]:
                     started.result()
 
-    def _make_keys(self) -> None:
+    def _make_keys(self, condor: Future[list[str]]) -> None:
         with self._progress.part("keys: an owner of vc1 (you), an owner of vc2, a site admin, airboss's own"):
             airboss = self.folder / "airboss"
             airboss.mkdir(mode=0o700)
@@ -142,11 +143,9 @@ class DemoSite:
             ]
             for host in self.hosts:
                 lines += ["", "[[host]]", f'name = "{host.name}"', f'uri = "{host.uri}"']
-            self.ads.start()
-            self._progress.say("  beside  HTCondor: a pool that does not exist, read from a file of ads")
-            lines += ["", "[[pool]]", f'name = "{slots.POOL}"', f'file = "{self.ads.path.name}"']
-            lines += [f'cluster = "{slots.POOL}"', "every = 5"]
             lines += self._start_cloud()
+            lines += condor.result()
+            self._progress.say(f"  beside  {self.pool.words}")
             self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _start_cloud(self) -> list[str]:
@@ -181,7 +180,7 @@ class DemoSite:
         """
         with (
             self._progress.part(f"airboss: on {people.ADDRESS}:{self.port}"),
-            _Readiness(self.folder) as readiness,
+            Readiness(self.folder) as readiness,
         ):
             log = self.folder / "airboss.log"
             log.touch(mode=0o600)
@@ -250,17 +249,16 @@ class DemoSite:
         """The same in the background; what goes wrong is said where the person looks."""
 
         def work() -> None:
-            try:
-                asyncio.run(self.turn_on())
-            except PilotError as error:
-                if not self._stopping:
-                    self._progress.say(f"A node could not be turned on: {error.message}")
-            try:
-                if not self.cloud.missing():
-                    asyncio.run(self.lease())
-            except PilotError as error:
-                if not self._stopping:
-                    self._progress.say(f"An instance could not be leased: {error.message}")
+            for what, do in (
+                ("A node could not be turned on", self.turn_on),
+                ("The HTCondor pool was not filled", self._fill_pool),
+                ("An instance could not be leased", self.lease),
+            ):
+                try:
+                    asyncio.run(do())
+                except PilotError as error:
+                    if not self._stopping:
+                        self._progress.say(f"{what}: {error.message}")
 
         threading.Thread(target=work, daemon=True, name="turn-on").start()
 
@@ -268,54 +266,42 @@ class DemoSite:
         """Have the owner lease an instance, once EC2 shows it.
 
         Raises:
-            PilotError: airboss refused.
+            PilotError: airboss refused, or shows no such instance.
         """
+        if self.cloud.missing():
+            return
         cluster, name = LEASED
         async with await self._link(people.YOU) as link:
-            async for frame in link.watch(cluster):
-                records = frame.records if isinstance(frame, Snapshot) else frame.changed
-                if any(isinstance(one, Node) and one.name == name for one in records):
-                    break
+            await self._seen(link, cluster, name)
             await link.call("lease.set", cluster, (name,), {"seconds": LEASE_SECONDS})
+
+    async def _fill_pool(self) -> None:
+        async with await self._link(people.YOU) as link:
+
+            async def instance_of(name: str) -> str:
+                return "" if self.cloud.missing() else (await self._seen(link, POOL, name)).domain
+
+            await self.pool.fill(instance_of)
+
+    async def _seen(self, link: Link, cluster: str, name: str) -> Node:
+        """A node, once airboss shows it.
+
+        Raises:
+            DeadlineError: it does not.
+        """
+        try:
+            async with asyncio.timeout(EC2_SECONDS):
+                async for frame in link.watch(cluster):
+                    records = frame.records if isinstance(frame, Snapshot) else frame.changed
+                    for record in records:
+                        if isinstance(record, Node) and record.name == name:
+                            return record
+        except TimeoutError:
+            pass
+        raise DeadlineError(f"airboss did not show {name} of {cluster} within {EC2_SECONDS:g} s")
 
     async def _link(self, person: people.Person) -> Link:
         config = ClientConfig(self.folder / person.folder)
         site = config.find("demo")
         signers = await identities([Path(site.key)], use_agent=False, ask_passphrase=None)
         return await Link.connect(site, signers, KnownHosts(config.known_hosts))
-
-
-class _Readiness:
-    """A socket where a daemon says READY=1, as systemd gives one to its services (sd_notify(3))."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "notify"
-
-    def __enter__(self) -> _Readiness:
-        self.path.unlink(missing_ok=True)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(self.path))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
-        self.path.unlink(missing_ok=True)
-
-    def wait(self, process: subprocess.Popen[bytes], seconds: float, log: Path) -> None:
-        pidfd = os.pidfd_open(process.pid)
-        until = time.monotonic() + seconds
-        try:
-            while (left := until - time.monotonic()) > 0:
-                ready, _, _ = select.select([self._socket.fileno(), pidfd], [], [], left)
-                if self._socket.fileno() in ready and b"READY=1" in self._socket.recv(4096):
-                    return
-                if pidfd in ready:
-                    break
-        finally:
-            os.close(pidfd)
-        # The log goes with the demo: its end is shown whole.
-        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-12:]
-        words = "\n  ".join(["", *last])
-        if process.poll() is not None:
-            raise BackendError(f"airboss ended with {process.returncode}; its last words:{words}")
-        raise DeadlineError(f"airboss was not ready within {seconds:g} s; its last words:{words}")

@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-POOL = "vc1"
 FRESH_SECONDS = 30.0
 _SCHEDD = "frontend.vc1.local"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from pilot.demo import processes
+from pilot.demo import condor, processes
 from pilot.demo.hypervisor import PrivateHost
 from pilot.demo.processes import Process
 from pilot.errors import BusyError, ConfigError
@@ -111,6 +111,7 @@ class StateFolder:
                     recorded.append(process)
                     words.append(path.stem)
         processes.end(recorded, grace=3)
+        words += ["a part of HTCondor" for _ in condor.end_all(self.path / condor.FOLDER)][:1]
         for folder in sorted(self.path.glob(f"{HOST_PREFIX}[0-9]*")):
             host = PrivateHost(folder, folder.name)
             if host.pid is not None:

@@ -53,11 +53,15 @@ def environment(site: DemoSite, person: people.Person) -> dict[str, str]:
 
 def introduction(site: DemoSite, seconds: float) -> str:
     """What the person in the demo's shell reads first."""
-    pool = "the HTCondor pool (a file of ads)"
-    pretended = pool if site.cloud.missing() else f"EC2 (moto's server and a stand-in); {pool}"
+    kinds = [] if site.cloud.missing() else ["EC2 (moto's server and a stand-in)"]
+    if site.pool.real:
+        real, what = "libvirt, QEMU, SSH and HTCondor", "that the pool's machines are nodes"
+    else:
+        real, what = "libvirt, QEMU and SSH", "the HTCondor pool (a file of ads)"
+    pretended = "; ".join([*kinds, what])
     return f"""
 Rocks Pilot demo: {len(HOSTS)} hosts, 2 clusters, {len(PLACES)} VMs and an airboss, built in {seconds:.1f} s.
-Real libvirt, QEMU and SSH. Pretended: that the hosts are machines of their own;
+Real {real}. Pretended: that the hosts are machines of their own;
 {pretended}.
 You own the cluster vc1 and have no root on its hosts. Some nodes are booting. Try:
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from pilot.demo.hypervisor import PrivateHost
+from tests.support.installed_condor import InstalledCondor
 
 RUNS = b"SIGTERM ends it"
 """The last words of a headless demo that is built."""
@@ -20,11 +21,16 @@ RUNS = b"SIGTERM ends it"
 class Demo:
     """A `python -m pilot.demo` of its own; its output is what both streams say."""
 
-    def __init__(self, state: Path, *arguments: str, stdin: bytes | None = None) -> None:
+    def __init__(
+        self, state: Path, *arguments: str, stdin: bytes | None = None, condor: InstalledCondor | None = None
+    ) -> None:
+        """`condor`: where HTCondor is installed for this one."""
         self.state = state
+        command = [sys.executable, "-m", "pilot.demo", "--state", str(state), *arguments]
         self.output = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pilot.demo", "--state", str(state), *arguments],
+            command if condor is None else condor.around(command),
+            env=None if condor is None else condor.environment,
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
