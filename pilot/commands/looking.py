@@ -22,6 +22,8 @@ FIRST_LOAD_SECONDS = 2.0
 """How long the first figures are waited for."""
 CALM_SECONDS = 1.0
 """Between two pictures of what changes, at least."""
+REDRAW_SECONDS = 5.0
+"""Between two pictures while no record changes: ages grow, and what is known beside records changes."""
 _HOME, _REST, _LINE = "\x1b[H", "\x1b[J", "\x1b[K"
 
 Lines = Callable[["Store", "Loads", float], list[str]]
@@ -44,17 +46,21 @@ async def look(context: Context, load: LoadOf, lines: Lines, data: Data, also: A
     cluster = context.cluster(link, needed=False)
     if screen:
         talk.write(_HOME + _REST)
+    last: object = None
     async with aclosing(_pictures(context, link, cluster, load, also)) as pictures:
         async for store, loads in pictures:
             now = time.time()
             if talk.json:
-                talk.data_json(data(store, loads, now))
+                if (told := data(store, loads, now)) != last:
+                    talk.data_json(told)
+                last = told
             elif screen:
                 # Drawn over what was there, line by line: nothing flickers.
                 shown = [line + _LINE for line in lines(store, loads, now)]
                 talk.write(_HOME + "\n".join(shown) + "\n" + _REST)
-            else:
-                talk.data(lines(store, loads, now))
+            elif (told := lines(store, loads, now)) != last:
+                last = told
+                talk.data(told)
                 if context.args.watch:
                     talk.data([""])
             if not context.args.watch:
@@ -73,16 +79,19 @@ async def _pictures(
 
     store, loads, backoff = Store(), Loads(), Backoff()
     while True:
-        why = ""
+        why, whole = "", False
         fresh = asyncio.Event()
         taking = asyncio.create_task(_take(link, cluster, load, also, store, loads, fresh))
         try:
             while not taking.done():
                 waiting = asyncio.create_task(fresh.wait())
-                await asyncio.wait((taking, waiting), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    (taking, waiting), timeout=REDRAW_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
                 waiting.cancel()
-                if not fresh.is_set():
+                if not fresh.is_set() and (taking.done() or not whole):
                     continue
+                whole = True
                 fresh.clear()
                 backoff.reset()
                 yield store, loads

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from functools import partial
+
+from pilot.records import Node
+from tests.e2e.test_pilot import start
 from tests.screens.conftest import NODES, Pretended
 from tests.support.airboss import Airboss, Person
 from tests.support.cockpit import knows, opened
@@ -74,3 +80,30 @@ async def test_a_node_that_goes_on_and_off_again_and_again_is_flapping(
         await pilot.go("overview")
         await pilot.sees("◆ flapping")
         await pilot.sees("on and off 4 times within 10 min")
+
+
+async def test_the_command_that_watches_sees_flapping_that_begins_meanwhile(
+    boss: Airboss, ada: Person, fleet: Pretended
+) -> None:
+    knows(ada, boss)
+    watching = await start(ada, "overview", "--watch", "--json")
+    assert watching.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            assert json.loads(await watching.stdout.readline()) == []
+            for _ in range(2):
+                for switch, state in ((fleet.switch_on, "on"), (fleet.switch_off, "off")):
+                    switch(3)
+                    await until(partial(is_in, boss, ada, "compute-0-3", state), 30, state)
+            while not any(one["kind"] == "flapping" for one in json.loads(await watching.stdout.readline())):
+                pass
+    finally:
+        watching.terminate()
+        await watching.wait()
+
+
+async def is_in(boss: Airboss, person: Person, name: str, state: str) -> bool:
+    """Whether airboss has seen the node in that state."""
+    async with await person.link() as link:
+        reply = await link.call("node.list", "vc1", (name,))
+    return [one.state for one in reply.records if isinstance(one, Node)] == [state]
