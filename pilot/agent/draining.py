@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import msgspec
@@ -21,7 +22,7 @@ from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
 from pilot.agent.late import Late
 from pilot.backends.provider import Acted, Provider
-from pilot.errors import BusyError, DeadlineError, PilotError, RefusedError, UnreachableError
+from pilot.errors import BusyError, DeadlineError, PilotError, RefusedError, StorageError, UnreachableError
 from pilot.jobs import doomed, left, would_die
 from pilot.records import Drain, Machine, Node
 from pilot.verbs import BY_ID, Value
@@ -65,6 +66,13 @@ class Drainings:
         self._tasks: dict[str, asyncio.Task[Acted]] = {}
         self._said: dict[str, str] = {}
         """How far each is."""
+        self._rows: dict[str, Draining] = {}
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        """Of nodes: who asks and who takes it back at the same time come one after the other."""
+        self._settled: set[str] = set()
+        """Nodes that are being turned off at this moment, or have just been: too late to take that back."""
+        self._forgetting: set[str] = set()
+        """Those of them that have been."""
         self._ending = False
         self._followed: set[str] = set()
         """Nodes whose asker still waits, and hears of the end himself."""
@@ -82,10 +90,13 @@ class Drainings:
     async def stop(self) -> None:
         """Leave what is left to the next airboss."""
         self._ending = True
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = dict(self._tasks)
+        for node, task in tasks.items():
+            # What has been done must be forgotten: the next airboss would do it again. The database has
+            # deadlines of its own.
+            if node not in self._forgetting:
+                task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
 
     # --- asked -----------------------------------------------------------------------------------
 
@@ -94,6 +105,7 @@ class Drainings:
 
         Raises:
             RefusedError: it is no machine of a pool, or airboss may not drain it.
+            BusyError: it is being turned off right now.
             BackendError, DeadlineError: HTCondor refused or did not answer.
         """
         if verb == "machine.drain":
@@ -104,9 +116,10 @@ class Drainings:
                     await self._pools.drain(machine, reason or f"asked by {plain(principal, 80)}")
             return f"drains already; {left(machines)}" if machines[0].draining else left(machines)
         # First what airboss itself would do: its startd may have left the pool, or not answer.
-        given_up = await self._give_up(node.id)
-        for machine in self._machines.machines_of(node.id) if given_up else self._of(node):
-            await self._pools.drain(machine, "", undo=True)
+        async with self._lock(node.id):
+            given_up = await self._give_up(node)
+            for machine in self._machines.machines_of(node.id) if given_up else self._of(node):
+                await self._pools.drain(machine, "", undo=True)
         return "it is not turned off any more once it is empty" if given_up else ""
 
     def jobs(self, node_id: str) -> bool:
@@ -140,6 +153,7 @@ class Drainings:
 
         Raises:
             RefusedError: jobs run there, and it was not said what is to become of them.
+            BusyError: something else is to be done, or is being done.
             PilotError: as for `act`.
         """
         if not args.get("drain"):
@@ -152,12 +166,19 @@ class Drainings:
                     else "`--drain` lets them end first and does it then; `--anyway` does it now.",
                 )
             # Nobody is to find it off, on again, and off once more.
-            await self._give_up(node.id)
+            async with self._lock(node.id):
+                await self._give_up(node)
             return await act()
         what = "turned off" if BY_ID[verb].leads_to == "off" else "rebooted"
         reason = f"to be {what}, for {plain(asker.principal, 80)}"
         rest = {name: value for name, value in args.items() if name not in ("drain", "anyway")}
         task = await self.later(asker, node, reason, verb, rest)
+        row = self._rows.get(node.id)
+        if row is not None and row.verb != verb:
+            raise BusyError(
+                f"{plain(row.principal, 80)} has asked for {row.verb} once it is empty, and that goes on",
+                "`pilot undrain` takes it back; then ask again.",
+            )
         self._followed.add(node.id)
         try:
             while True:
@@ -202,6 +223,24 @@ class Drainings:
             RefusedError: it is no machine of a pool, or airboss may not drain it.
             BackendError: HTCondor refused.
         """
+        async with self._lock(node.id):
+            return await self._later(asker, node, reason, verb, args, asked_at, until)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _lock(self, node_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(node_id, asyncio.Lock())
+
+    async def _later(
+        self,
+        asker: Asker,
+        node: Node,
+        reason: str,
+        verb: str,
+        args: Mapping[str, Value],
+        asked_at: float,
+        until: float,
+    ) -> asyncio.Task[Acted]:
         if (task := self._tasks.get(node.id)) is not None:
             return task
         machines = self._of(node)
@@ -222,8 +261,6 @@ class Drainings:
             raise
         return self._begin(row)
 
-    # --- inside ----------------------------------------------------------------------------------
-
     def _of(self, node: Node) -> list[Machine]:
         machines = self._machines.machines_of(node.id)
         if not machines:
@@ -237,6 +274,7 @@ class Drainings:
         self._say(row, left(self._machines.machines_of(row.node)))
         task = asyncio.create_task(self._run(row), name=f"draining {row.node}")
         self._tasks[row.node] = task
+        self._rows[row.node] = row
         task.add_done_callback(lambda done: self._ended(row, done))
         return task
 
@@ -246,21 +284,37 @@ class Drainings:
 
     def _ended(self, row: Draining, task: asyncio.Task[Acted]) -> None:
         if self._tasks.get(row.node) is task:
-            del self._tasks[row.node]
+            del self._tasks[row.node], self._rows[row.node]
+            self._settled.discard(row.node)
+            self._forgetting.discard(row.node)
             self._said.pop(row.node, None)
             if not self._ending:  # The next airboss goes on with it: nobody is to believe otherwise.
                 self._inventory.drained(row.node, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.warning("turning off %s once it is empty: %s", row.node, error)
 
-    async def _give_up(self, node_id: str) -> bool:
-        """Forget that a node is to be turned off; whether it was to be."""
-        task = self._tasks.get(node_id)
-        if task is None:
+    async def _give_up(self, node: Node) -> bool:
+        """Forget that a node is to be turned off; whether it was to be.
+
+        Raises:
+            BusyError: it is being turned off right now.
+            StorageError: the database did not take it; nothing is taken back.
+        """
+        task, row = self._tasks.get(node.id), self._rows.get(node.id)
+        if task is None or row is None:
             return False
-        await self._table.remove(node_id)
+        if node.id in self._settled:
+            raise BusyError(
+                f"{plain(node.name, 80)} is being turned off, which was asked for once it is empty",
+                "Look what became of it, and ask again.",
+            )
         task.cancel()
         await asyncio.wait((task,))
+        try:
+            await self._table.remove(node.id)
+        except StorageError:
+            self._begin(row)
+            raise
         return True
 
     async def _run(self, row: Draining) -> Acted:
@@ -286,6 +340,8 @@ class Drainings:
         return acted
 
     async def _forget(self, row: Draining, result: str) -> None:
+        self._settled.add(row.node)
+        self._forgetting.add(row.node)
         await self._table.remove(row.node)
         # Its asker's own record says so, while he waits.
         followed = row.node in self._followed
@@ -332,8 +388,10 @@ class Drainings:
                 doing = f"{'its time is up' if self.jobs(row.node) else 'empty'}: {BY_ID[row.verb].doing}"
                 self._say(row, doing)
                 args = BY_ID[row.verb].arguments(msgspec.json.decode(row.args))
+                self._settled.add(row.node)
                 return await provider.act(row.node, row.verb, args, lambda words: self._say(row, words))
             except (UnreachableError, BusyError, DeadlineError) as error:
+                self._settled.discard(row.node)
                 self._say(row, error.message)
             await asyncio.sleep(pause)
             pause = min(2 * pause, 60.0)

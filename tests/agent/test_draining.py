@@ -19,7 +19,7 @@ from pilot.agent.journal import Journal
 from pilot.agent.journal_read import Filter, read
 from pilot.agent.late import Late
 from pilot.backends.provider import Acted, Provider
-from pilot.errors import BackendError, RefusedError, UnreachableError
+from pilot.errors import BackendError, BusyError, RefusedError, UnreachableError
 from pilot.records import HappeningTone, Machine, Node, NodeState, Slot
 from pilot.verbs import Value
 from tests.agent.entitled import Entitled
@@ -48,6 +48,9 @@ class Site:
         self.entitled = Entitled()
         self.entitled.grant("operator")
         self.now = 1.0
+        self.going = asyncio.Event()
+        self.going.set()
+        self.begun = asyncio.Event()
         self.drainings = self.make()
 
     def make(self, absent: float = 60.0) -> Drainings:
@@ -124,6 +127,8 @@ class Site:
         if self.unreachable:
             self.unreachable -= 1
             raise UnreachableError("the host is down", "")
+        self.begun.set()
+        await self.going.wait()
         self.acted += 1
         self.node("off")
         return Acted("off")
@@ -347,3 +352,54 @@ async def test_a_refusal_after_a_restart_is_in_the_journal(site: Site) -> None:
 
     await until(journaled, 20, "the journal")
     assert not site.acted
+
+
+async def test_two_who_ask_at_once_ask_for_one_thing_which_one_of_them_takes_back(site: Site) -> None:
+    site.machine("1.0")
+    asking = [asyncio.create_task(site.off(drain=True)) for _ in range(2)]
+    await until(lambda: len(site.said) >= 2 or None, 20)
+    node = site.inventory.node(NODE)
+    assert node is not None
+    await site.drainings.act("grace", node, "machine.undrain", {})
+    for one in asking:
+        with pytest.raises(RefusedError, match="taken back"):
+            await asyncio.wait_for(one, 20)
+    site.machine(draining=True)
+    await site.looks()
+    assert not site.acted
+
+
+async def test_who_takes_back_what_is_only_just_asked_for_takes_it_back(site: Site) -> None:
+    site.machine("1.0")
+    node = site.inventory.node(NODE)
+    assert node is not None
+    asking = asyncio.create_task(site.off(drain=True))
+    await asyncio.sleep(0)  # it has begun, and its row is on its way to the database
+    await site.drainings.act("grace", node, "machine.undrain", {})
+    with pytest.raises(RefusedError, match="taken back"):
+        await asyncio.wait_for(asking, 20)
+    assert not site.drainings.waits(NODE)
+
+
+async def test_who_asks_for_something_else_is_told_what_is_under_way(site: Site) -> None:
+    site.machine("1.0")
+    asking = asyncio.create_task(site.off(drain=True))
+    await saying(site, "to end")
+    with pytest.raises(BusyError, match=r"ada has asked for power\.off once it is empty"):
+        await asyncio.wait_for(site.off("power.reboot", drain=True), 20)
+    site.machine(draining=True)
+    assert (await asyncio.wait_for(asking, 20)).state == "off"
+    assert site.acted == 1
+
+
+async def test_what_is_being_done_cannot_be_taken_back(site: Site) -> None:
+    site.machine(draining=True)
+    site.going.clear()
+    asking = asyncio.create_task(site.off(drain=True))
+    await asyncio.wait_for(site.begun.wait(), 20)
+    node = site.inventory.node(NODE)
+    assert node is not None
+    with pytest.raises(BusyError, match="is being turned off"):
+        await site.drainings.act("grace", node, "machine.undrain", {})
+    site.going.set()
+    assert (await asyncio.wait_for(asking, 20)).state == "off"
