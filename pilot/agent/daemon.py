@@ -156,9 +156,6 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     inventory = Inventory()
     history = History(clock, inventory.host_size)
     history_file = HistoryFile(settings.state / "history", history, clock)
-    events = Events(inventory.records, clock)
-    events_file = EventsFile(settings.state / "history", events)
-    inventory.on_change.append(events.changed)
 
     def added(cluster: str) -> float:
         entry = registry.snapshot.clusters.get(cluster)
@@ -168,6 +165,9 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
         entry = registry.snapshot.clusters.get(cluster)
         return 0.0 if entry is None else entry.added
 
+    events = Events(inventory.records, clock, added=added)
+    events_file = EventsFile(settings.state / "history", events)
+    inventory.on_change.append(events.changed)
     accounts = [
         Ec2Provider(
             account,

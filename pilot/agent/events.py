@@ -32,15 +32,27 @@ class Events:
     """The newest happenings. Used on the event loop's thread only."""
 
     def __init__(
-        self, records: Mapping[str, AnyRecord], clock: Callable[[], float], kept: int = KEPT
+        self,
+        records: Mapping[str, AnyRecord],
+        clock: Callable[[], float],
+        kept: int = KEPT,
+        added: Callable[[str], float] = lambda _cluster: 0.0,
     ) -> None:
-        """`records`: the inventory, by id."""
+        """Nothing has happened yet.
+
+        Args:
+            records: the inventory, by id.
+            clock: seconds since the epoch.
+            kept: how many happenings.
+            added: when a cluster was added; who has a cluster's name since then is not told what was before.
+        """
         self.kept: deque[Happening] = deque(maxlen=kept)
         """Oldest first."""
         self.number = 0
         """Of the newest."""
         self._records = records
         self._clock = clock
+        self._added = added
         self._lost: set[str] = set()
         """Ids of hosts and sources that it was said of that they do not answer."""
         self._readers: set[asyncio.Event] = set()
@@ -59,13 +71,15 @@ class Events:
         record = new if new is not None else old
         if record is None or (old is None and not self._is_news(record)):
             return
+        before, now = (one.cluster if isinstance(one, Node | Instance) else None for one in (old, new))
+        if old is not None and new is not None and before != now:
+            # Neither side learns who the other is, nor what else is new with it.
+            self._add(old, Said("cluster", "left the cluster"), before)
+            self._add(new, Said("cluster", "joined the cluster"), now)
+            return
         for said in happened(old, new):
             if said.what not in _LINKS or self._link_is_news(record, said.tone == "bad"):
                 self._add(record, said, _cluster(record))
-        if isinstance(old, Node) and isinstance(new, Node) and old.cluster != new.cluster:
-            # Neither side learns who the other is.
-            self._add(new, Said("cluster", "left the cluster"), old.cluster)
-            self._add(new, Said("cluster", "joined the cluster"), new.cluster)
 
     def say(self, record_id: str, cluster: str, words: str, tone: HappeningTone = "") -> None:
         """Something happened that no record shows, for those who may see the cluster."""
@@ -98,13 +112,14 @@ class Events:
 
     def _add(self, record: AnyRecord, said: Said, cluster: str | None) -> None:
         self.number += 1
+        others = isinstance(record, Node | Instance) and record.cluster != cluster
         # Who cordons a host, and why, is the site's business.
         host = record.name if isinstance(record, Host) and said.what != "cordon" else ""
         happening = Happening(
             self.number,
             self._clock(),
             record.id,
-            _name(record),
+            record.id if others else _name(record),
             said.words,
             said.what,
             said.tone,
@@ -160,14 +175,23 @@ class Events:
         return View(grants, asked.cluster)
 
     def _shown(self, happenings: Iterable[Happening], view: View) -> list[Happening]:
-        hosts = view.hosts_in_view(self._records.values())
-
-        def shown(one: Happening) -> bool:
+        hosts: frozenset[str] | None = None
+        out = []
+        for one in happenings:
             if one.cluster is not None:
-                return view.sees_cluster(one.cluster)
-            return view.sees_site or one.host in hosts
-
-        return [one for one in happenings if shown(one)]
+                shown = view.sees_cluster(one.cluster) and (
+                    view.of_site or one.time >= self._added(one.cluster)
+                )
+            elif view.sees_site or not one.host:
+                shown = view.sees_site
+            else:
+                # A look at every record: only where it is needed.
+                if hosts is None:
+                    hosts = view.hosts_in_view(self._records.values())
+                shown = one.host in hosts
+            if shown:
+                out.append(one)
+        return out
 
 
 async def _send(out: _Sender, happenings: list[Happening]) -> None:

@@ -69,6 +69,11 @@ class View:
         """Whether the whole site is in view, hosts and all."""
         return self._site and not self._cluster
 
+    @property
+    def of_site(self) -> bool:
+        """Whether the grants are for the site, whatever is in view."""
+        return self._site
+
     def sees_cluster(self, name: str) -> bool:
         """Whether the cluster, and so its nodes, are in view."""
         if self._cluster and name != self._cluster:
