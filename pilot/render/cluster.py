@@ -66,6 +66,10 @@ def _head(name: str, record: AnyRecord | None) -> Part:
     return Part(name, "", said, area="nodes", filter=f"cluster={name}")
 
 
+def _many(count: float, what: str) -> str:
+    return f"{count:.10g} {what}{'' if count == 1 else 's'}"
+
+
 def _is_frontend(node: Node) -> bool:
     return _FRONTEND in (node.appliance.lower(), node.name.lower())
 
@@ -77,10 +81,9 @@ def _frontend(name: str, node: Node, now: float) -> Part:
 def _local(name: str, nodes: Sequence[Node], exactly: str) -> Part:
     hosts = {node.host for node in nodes}
     on = [node for node in nodes if node.state == "on"]
-    given = (
-        f"{sum(node.vcpus for node in on)} processors and {memory(sum(node.memory for node in on))} in use"
-    )
-    more = f"on {len(hosts)} host{'s' if len(hosts) != 1 else ''}, {given}" if nodes else ""
+    processors = _many(sum(node.vcpus for node in on), "processor")
+    given = f"{processors} and {memory(sum(node.memory for node in on))} in use"
+    more = f"on {_many(len(hosts), 'host')}, {given}" if nodes else ""
     return Part(name, "nodes", _counted(_states(nodes)), Cell(more, "dim"), "nodes", exactly)
 
 
@@ -105,9 +108,9 @@ def _machines(name: str, machines: Sequence[Machine], exactly: str) -> Part:
     free = sum(machine.free_cpus for machine in machines)
     draining = sum(machine.draining for machine in machines)
     said = Cell(f"● {busy} busy" if busy else "○ none busy", "good" if busy else "dim")
-    more = f"{len(machines)} machines, {free:g} processors free" + (
-        f", {draining} draining" if draining else ""
-    )
+    more = f"{_many(len(machines), 'machine')}, {_many(free, 'processor')} free"
+    if draining:
+        more += f", {draining} draining"
     return Part(name, "slots", said, Cell(more, "dim"), "slots", exactly)
 
 

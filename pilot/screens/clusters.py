@@ -16,7 +16,7 @@ from pilot.render.natural import natural_key
 from pilot.render.table import Cell
 from pilot.screens.base import GoneTo, PilotScreen
 from pilot.widgets.cell_line import CellLine
-from pilot.widgets.table import RowOpened, TableColumn, VirtualTable
+from pilot.widgets.table import CursorMoved, RowOpened, TableColumn, VirtualTable
 
 
 class PartTable(VirtualTable[Part]):
@@ -62,6 +62,7 @@ class ClustersScreen(PilotScreen):
             clock=self.cockpit.clock,
             id="tree",
         )
+        yield CellLine(id="about")
 
     @property
     def table(self) -> VirtualTable[Part]:
@@ -103,6 +104,14 @@ class ClustersScreen(PilotScreen):
         self.table.empty_text = "None of your clusters is known yet."
         self.table.apply(fresh, gone)
         self.table.settle()
+        self._draw()
+
+    @on(CursorMoved)
+    def _draw(self) -> None:
+        """What the line under the cursor has no room for."""
+        part = self.table.cursor_row
+        said = part is not None and part.more.text
+        self.query_one("#about", CellLine).show((part.said, Cell("  "), part.more) if part and said else ())
 
     def show_line(self, key: str) -> None:
         """Put the cursor on a part."""
