@@ -280,7 +280,8 @@ class Drainings:
 
     def _say(self, row: Draining, words: str) -> None:
         self._said[row.node] = words
-        self._inventory.drained(row.node, Drain(row.principal, row.begun, words, row.until, row.verb))
+        drain = Drain(row.principal, row.begun, words, row.until, row.verb)
+        self._inventory.drained(row.node, row.cluster, drain)
 
     def _ended(self, row: Draining, task: asyncio.Task[Acted]) -> None:
         if self._tasks.get(row.node) is task:
@@ -289,7 +290,7 @@ class Drainings:
             self._forgetting.discard(row.node)
             self._said.pop(row.node, None)
             if not self._ending:  # The next airboss goes on with it: nobody is to believe otherwise.
-                self._inventory.drained(row.node, None)
+                self._inventory.drained(row.node, row.cluster, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.warning("turning off %s once it is empty: %s", row.node, error)
 

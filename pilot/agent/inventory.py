@@ -68,8 +68,9 @@ class Inventory:
         self._presence: dict[str, tuple[str, int]] = {}
         self._recorded: set[str] = set()
         self._cordons: dict[str, Cordon] = {}
-        self._leases: dict[str, Lease] = {}
-        self._drains: dict[str, Drain] = {}
+        self._leases: dict[str, tuple[str, Lease]] = {}
+        self._drains: dict[str, tuple[str, Drain]] = {}
+        """Of nodes, with the cluster whose they were then: who gets a node is not told of either."""
         self._watchers: set[Watcher] = set()
         self._pending: set[str] = set()
         self._flush_handle: asyncio.TimerHandle | None = None
@@ -85,18 +86,14 @@ class Inventory:
         for node in nodes:
             writer, watchers = self._presence.get(node.id, ("", 0))
             recorded = node.id in self._recorded
-            lease, drain = self._leases.get(node.id), self._drains.get(node.id)
-            self._put_node(
-                msgspec.structs.replace(
-                    node, writer=writer, watchers=watchers, recorded=recorded, lease=lease, drain=drain
-                )
-            )
+            node = msgspec.structs.replace(node, writer=writer, watchers=watchers, recorded=recorded)
+            self._put_node(self._planned(node))
 
     def extras(self, records: Iterable[Extra]) -> None:
         """Other things appeared or changed."""
         for record in records:
             if isinstance(record, Instance):
-                record = msgspec.structs.replace(record, lease=self._leases.get(record.node))
+                record = self._leased_instance(record)
             self._put(record)
 
     def gone(self, ids: Iterable[str]) -> None:
@@ -129,28 +126,27 @@ class Inventory:
             if isinstance(record, Host):
                 self.host(record)
 
-    def leased(self, leases: Mapping[str, Lease]) -> None:
-        """The leases of nodes now, all of them, by the nodes' ids."""
+    def leased(self, leases: Mapping[str, tuple[str, Lease]]) -> None:
+        """The leases of nodes now, all of them, by the nodes' ids, each with the cluster that it is for."""
         before, self._leases = self._leases, dict(leases)
         changed = [i for i in before.keys() | leases.keys() if before.get(i) != leases.get(i)]
         for node_id in changed:
-            lease = leases.get(node_id)
             node = self.records.get(node_id)
             if isinstance(node, Node):
-                self._put_node(msgspec.structs.replace(node, lease=lease))
+                self._put_node(self._planned(node))
             instance = self.records.get(f"instance:{node_id.removeprefix('ec2:')}")
             if isinstance(instance, Instance):
-                self._put(msgspec.structs.replace(instance, lease=lease))
+                self._put(self._leased_instance(instance))
 
-    def drained(self, node_id: str, drain: Drain | None) -> None:
-        """Whether a node is turned off once it is empty, and how far that is."""
+    def drained(self, node_id: str, cluster: str, drain: Drain | None) -> None:
+        """Whether a node is turned off once it is empty, for whose cluster, and how far that is."""
         if drain is None:
             self._drains.pop(node_id, None)
         else:
-            self._drains[node_id] = drain
+            self._drains[node_id] = cluster, drain
         node = self.records.get(node_id)
         if isinstance(node, Node):
-            self._put_node(msgspec.structs.replace(node, drain=drain))
+            self._put_node(self._planned(node))
 
     def clusters(self, clusters: Iterable[Cluster]) -> None:
         """The clusters of the site, all of them."""
@@ -199,6 +195,20 @@ class Inventory:
             watcher.resync()
 
     # --- inside ----------------------------------------------------------------------------------
+
+    def _planned(self, node: Node) -> Node:
+        """The node with what airboss is to do to it later."""
+        lease_of, lease = self._leases.get(node.id, ("", None))
+        drain_of, drain = self._drains.get(node.id, ("", None))
+        return msgspec.structs.replace(
+            node,
+            lease=lease if lease_of == node.cluster else None,
+            drain=drain if drain_of == node.cluster else None,
+        )
+
+    def _leased_instance(self, instance: Instance) -> Instance:
+        cluster, lease = self._leases.get(instance.node, ("", None))
+        return msgspec.structs.replace(instance, lease=lease if cluster == instance.cluster else None)
 
     def _put_node(self, node: Node) -> None:
         old = self.records.get(node.id)

@@ -202,7 +202,7 @@ class Leases:
             return await self.load()
         self._rows[row.node] = warned
         self._told()
-        if node is not None and node.state != "off":
+        if node.cluster == row.cluster and node.state != "off":
             text = f"goes off at {moment(warned.ends)}: its lease, given by {plain(row.principal, 80)}, ends"
             self._tell(row.node, Notice("power", f"{plain(node.name, 80)} {text}. `pilot lease` renews it"))
         return None
@@ -290,7 +290,7 @@ class Leases:
         self._tries[row.node] = count, self._clock() + pause
 
     def _told(self) -> None:
-        self._inventory.leased({row.node: row.lease for row in self._rows.values()})
+        self._inventory.leased({row.node: (row.cluster, row.lease) for row in self._rows.values()})
 
 
 def _ends(args: Mapping[str, Value], now: float) -> float:

@@ -298,7 +298,8 @@ async def test_one_that_is_off_or_others_is_left_alone(place: Place) -> None:
         [msgspec.structs.replace(NODE, state="off"), msgspec.structs.replace(REMOTE, cluster="vc2")]
     )
     place.now += 1000
-    await until(lambda: place.warned() and place.warned(REMOTE.id), 10, "both")
+    await until(place.warned, 10, "warned")
+    await place.ticks()
     place.now += 1000
     await until(lambda: place.ends() is None and place.ends(REMOTE.id) is None, 10, "forgotten")
     assert not place.acts
@@ -418,3 +419,24 @@ async def test_what_cannot_be_drained_goes_off_with_its_jobs(place: Place) -> No
     await to_its_end(place)
     await until(lambda: place.state() == "off", 10, "off")
     await until(lambda: place.ends() is None, 10, "over")
+
+
+async def test_who_gets_a_node_is_not_told_of_a_lease_or_a_drain_that_others_gave_it(place: Place) -> None:
+    await place.ask("lease.set", seconds=4000.0)
+    await place.ask("lease.set", REMOTE, seconds=4000.0)
+    place.machine("7.0")
+    await place.drainings.later(place.entitled.asker, NODE, "for ada", "power.off", {})
+    others = [msgspec.structs.replace(node, cluster="vc2") for node in (NODE, REMOTE)]
+    place.inventory.nodes(others)
+    place.inventory.extras([msgspec.structs.replace(INSTANCE, cluster="vc2")])
+    assert place.ends() is None
+    assert place.ends(REMOTE.id) is None
+    shown = [place.inventory.records[record] for record in (NODE.id, INSTANCE.id)]
+    assert isinstance(shown[0], Node)
+    assert shown[0].drain is None
+    assert isinstance(shown[1], Instance)
+    assert shown[1].lease is None
+    place.now += 3990
+    await place.ticks()
+    assert place.said == []
+    assert place.ends() is None
