@@ -245,7 +245,7 @@ class Drainings:
             return task
         machines = self._of(node)
         row = Draining(
-            node.id, node.cluster, " ".join(machine.id for machine in machines), asker.principal, reason,
+            node.id, node.cluster, "\n".join(machine.id for machine in machines), asker.principal, reason,
             asked_at or self._clock(), asker.key, asker.username, verb, until,
             msgspec.json.encode(args).decode(),
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -16,6 +17,8 @@ from pilot.errors import StorageError
 
 T = TypeVar("T")
 _DATABASE_SECONDS = 15.0
+_BETWEEN = re.compile(r"\n| (?=machine:)")
+"""Names of machines may have spaces, and no line ends."""
 
 
 class Draining(msgspec.Struct, frozen=True):
@@ -24,7 +27,8 @@ class Draining(msgspec.Struct, frozen=True):
     node: str
     cluster: str
     machine: str
-    """Ids of its machines, with spaces between, when that was asked: a startd may leave before the node."""
+    """Ids of its machines when that was asked, a line each: a startd may leave before the node. Earlier
+    airbosses put spaces between."""
     principal: str
     reason: str
     begun: float
@@ -37,6 +41,11 @@ class Draining(msgspec.Struct, frozen=True):
     """When it is turned off at the latest; 0 for no such time."""
     args: str = "{}"
     """Of the verb, as JSON."""
+
+    @property
+    def machines(self) -> list[str]:
+        """Ids of its machines."""
+        return [one for one in _BETWEEN.split(self.machine) if one]
 
     @property
     def asker(self) -> Asker:

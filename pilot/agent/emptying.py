@@ -72,7 +72,7 @@ class Emptying:
         """
         loop = asyncio.get_running_loop()
         again = loop.time() + AGAIN_SECONDS
-        wanted = row.machine.split()
+        wanted = row.machines
         seen, present = False, loop.time()
         while True:
             node = self._inventory.node(row.node)

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
 from pilot.agent.askers import Asker, Rights
 from pilot.agent.database import Database
 from pilot.agent.draining import Drainings
+from pilot.agent.drainings_table import DrainingsTable
 from pilot.agent.emptying import Emptying
 from pilot.agent.inventory import Inventory
 from pilot.agent.joining import Joining
@@ -19,7 +21,7 @@ from pilot.agent.journal import Journal
 from pilot.agent.journal_read import Filter, read
 from pilot.agent.late import Late
 from pilot.backends.provider import Acted, Provider
-from pilot.errors import BackendError, BusyError, RefusedError, UnreachableError
+from pilot.errors import BackendError, BusyError, DeadlineError, RefusedError, UnreachableError
 from pilot.records import HappeningTone, Machine, Node, NodeState, Slot
 from pilot.verbs import Value
 from tests.agent.entitled import Entitled
@@ -403,3 +405,26 @@ async def test_what_is_being_done_cannot_be_taken_back(site: Site) -> None:
         await site.drainings.act("grace", node, "machine.undrain", {})
     site.going.set()
     assert (await asyncio.wait_for(asking, 20)).state == "off"
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+async def test_machines_whose_names_have_spaces_are_turned_off_once_empty(site: Site, legacy: bool) -> None:
+    """Of two startds of one name, each is called after its address, too."""
+    name = "compute-0-0.local [10.1.1.1]"
+    busy = (Slot("slot1_1", "Claimed", "Busy", owner="ada@cm", job="1.0"),)
+    machine = Machine(f"machine:p/{name}", "p", name, "x", "y", draining=True, slots=busy)
+    site.joining.extras([machine])
+    asking = asyncio.create_task(site.off(drain=True))
+    await saying(site, "to end")
+    if legacy:  # an earlier airboss wrote its row
+        await site.drainings.stop()
+        (row,) = await DrainingsTable(site.database).rows()
+        await DrainingsTable(site.database).put(msgspec.structs.replace(row, machine=machine.id))
+        with pytest.raises(DeadlineError):
+            await asking
+        site.drainings = site.make()
+        await site.drainings.load()
+    site.joining.extras([msgspec.structs.replace(machine, slots=())])
+    await until(lambda: site.acted or None, 20, "off")
+    if not legacy:
+        await asyncio.wait_for(asking, 20)
