@@ -71,7 +71,7 @@ class MachinesScreen(TreeScreen):
     def cells(self) -> list[TableColumn[Entry]]:
         """What is known of each line."""
         return [
-            column("state", "STATE", self._state, 20, timed=True, priority=1),
+            column("state", "STATE", self._state, 22, timed=True, priority=1),
             column("cpus", "CPUS", self._cpus, 9, right=True, priority=2),
             column("memory", "MEM", self._memory, 14, right=True, priority=3),
             column("load", "LOAD", self._load, 6, right=True, priority=5),
