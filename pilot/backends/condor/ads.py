@@ -35,6 +35,8 @@ _ADDRESS = re.compile(r"<(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):\d+")
 _SLOT = re.compile(r"slot(\d{1,9})(?:_(\d{1,9}))?")
 _NAME_LENGTH = 200
 _REASON_LENGTH = 500
+_MOST = 2**50
+"""Of any count, KiB among them: what many slots together claim must fit in a frame's integers."""
 _ACTIVITIES = ("Idle", "Suspended", "Vacating", "Killing", "Retiring", "Benchmarking", "Busy")
 """Those in which a machine without a partitionable slot does least first."""
 CLOCK = 5.0
@@ -97,7 +99,7 @@ def queues(pool: str, rows: Iterable[Row]) -> list[Queue]:
         record_id = f"queue:{pool}/{schedd}/{owner}"
         if (same := out.get(record_id)) is not None:  # users of one name in several domains
             counts = [a + b for a, b in zip(counts, (same.idle, same.running, same.held), strict=True)]
-        out[record_id] = Queue(record_id, pool, schedd, owner, *counts)
+        out[record_id] = Queue(record_id, pool, schedd, owner, *(min(_MOST, one) for one in counts))
     return list(out.values())
 
 
@@ -131,6 +133,10 @@ def _number(row: Row, key: str) -> float:
     if type(value) is int or type(value) is float:
         return float(value) if 0 <= value < 1e15 else 0.0
     return 0.0
+
+
+def _kib(mib: float) -> int:
+    return min(_MOST, int(mib) * 1024)
 
 
 def _skew(seconds: float) -> float:
@@ -173,8 +179,8 @@ def _machine(pool: str, name: str, address: str, rows: list[Row], ahead: float, 
     slots.sort(key=_order)
     return Machine(
         f"machine:{pool}/{name}", pool, name, state or "?", activity or "?", address,
-        instance=instance, cpus=cpus, memory=int(memory) * 1024, free_cpus=free_cpus,
-        free_memory=int(free_memory) * 1024, load=round(load, 2), slots=tuple(slots),
+        instance=instance, cpus=cpus, memory=_kib(memory), free_cpus=free_cpus,
+        free_memory=_kib(free_memory), load=round(load, 2), slots=tuple(slots),
         draining=draining, drain_reason=reason, drain_id=request,
         seen=min(now, heard - ahead) if heard else 0.0,
     )  # fmt: skip
@@ -197,7 +203,7 @@ def _slot(
         since = _time(row, "JobStart", shift, latest)
     return Slot(
         text(row, "Name").partition("@")[0] or "?", state or "?", activity or "?",
-        _time(row, "EnteredCurrentActivity", shift, latest), owner, job, since, cpus, int(memory) * 1024,
+        _time(row, "EnteredCurrentActivity", shift, latest), owner, job, since, cpus, _kib(memory),
         round(_number(row, "LoadAvg"), 2),
     )  # fmt: skip
 

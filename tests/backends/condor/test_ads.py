@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilot.backends.condor import ads
+from pilot.backends.condor import ads, frames
 from pilot.records import Machine
 
 NOW = 1_800_000_000.0
@@ -164,3 +164,14 @@ def test_whatever_ads_say_records_are_whole(rows: list[dict[str, object]]) -> No
         assert machine.name.isprintable()
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(machine), type=Machine) == machine
     json.dumps(msgspec.to_builtins(found))
+
+
+def test_one_startds_nonsense_does_not_keep_the_whole_pool_from_being_told() -> None:
+    huge = [slot(f"slot{n}@evil.local", Memory=9e14, Cpus=9e14, LoadAvg=1e308) for n in range(40)]
+    machines = ads.machines("p", [*huge, slot()], NOW)
+    assert [m.name for m in machines] == ["evil.local", "compute-0-0.local"]
+    counts = [
+        {"Name": f"ada@d{n}", "ScheddName": "s", "IdleJobs": 10**14, "RunningJobs": 1, "HeldJobs": 0}
+        for n in range(100_000)
+    ]
+    assert frames.packed(frames.Found((*machines, *ads.queues("p", counts))))
