@@ -8,7 +8,7 @@ bytes; rates are on a logarithmic scale, so that one byte spans them all.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from pilot import wire
 from pilot.backends.provider import NOT_KNOWN, HostUsed, Traffic
@@ -95,9 +95,11 @@ class History:
 
     def gone(self, node_id: str) -> None:
         """A node is no more."""
-        for nic in self.nics_of.pop(node_id, ()):
+        nics = self.nics_of.pop(node_id, ())
+        for nic in nics:
             del self.nics[nic]
             self._quiet.discard(nic)
+        self._forgotten(nics)
 
     # --- samples ---------------------------------------------------------------------------------
 
@@ -159,15 +161,23 @@ class History:
 
     def _forget(self) -> None:
         """Drop what nothing has been known of for as long as samples are kept."""
-        for host in [host for host, track in self.hosts.items() if self._is_over(track)]:
+        hosts = [host for host, track in self.hosts.items() if self._is_over(track)]
+        nics = [nic for nic in self._quiet if self._is_over(self.nics[nic])]
+        self._forgotten([*hosts, *nics])
+        for host in hosts:
             del self.hosts[host]
-        for nic in [nic for nic in self._quiet if self._is_over(self.nics[nic])]:
+        for nic in nics:
             del self.nics[nic]
             self._quiet.discard(nic)
             node = nic.rpartition("/")[0]
             self.nics_of[node].discard(nic)
             if not self.nics_of[node]:
                 del self.nics_of[node]
+
+    def _forgotten(self, keys: Collection[str]) -> None:
+        if keys:
+            for feed in self._feeds:
+                feed.forgotten(keys)
 
     def _is_over(self, track: Track) -> bool:
         return self.sample - track.last >= SAMPLES and all(line[-1] == UNKNOWN for line in track.lines)
@@ -249,7 +259,7 @@ class Feed:
         history = self._history
         for record_id in gone:
             self._told.discard(record_id.removeprefix("host:"))
-            self._told.difference_update(self._history.nics_of.get(record_id, ()))
+            self._told.difference_update(self._history.nics_of.get(record_id, ()))  # Others may see it still.
         for record_id in ids:
             name = record_id.removeprefix("host:")
             if name != record_id:
@@ -259,6 +269,11 @@ class Feed:
                 new = set(self._history.nics_of.get(record_id, ())) - self._told if self.nics else set()
                 self._dirty_nics |= new
             self.due = self.due or bool(new)
+
+    def forgotten(self, keys: Iterable[str]) -> None:
+        """Nothing is kept of these hosts and interfaces any more."""
+        self._told.difference_update(keys)
+        self._dirty_nics.difference_update(keys)
 
     def frames(self, sees: Callable[[str], bool]) -> Iterator[wire.Load]:
         """What is to be told of the hosts and nodes that the watcher sees, by the ids of their records.

@@ -316,3 +316,18 @@ async def test_samples_are_taken_by_the_clock() -> None:
 
     await until(taken, 5)
     task.cancel()
+
+
+def test_a_watcher_keeps_nothing_of_interfaces_that_went() -> None:
+    site = Site()
+    feed = site.feed()
+    for number in range(50):
+        site.history.carried("h1", {f"n{number}/0": Traffic(10, 20)})
+        site.pass_time()
+        list(feed.frames(lambda _: True))
+        site.history.gone(f"n{number}")
+        feed.shown((), [f"n{number}"])
+    site.history.carried("h1", {})
+    site.pass_time(SAMPLES + 2)
+    list(feed.frames(lambda _: True))
+    assert not [told for told in feed._told if "/" in told]
