@@ -6,13 +6,15 @@ within the cluster that the site says the pool is of; else only where no two nod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from pilot.backends.provider import Extra
 from pilot.records import Instance, Machine, Node
 
+K = TypeVar("K", bound=Hashable)
 Key = tuple[str, str]
 """What a node is known by, and the value of that."""
 
@@ -126,9 +128,9 @@ class Joining:
         touched: set[Key] = set()
         for record_id in gone:
             if (machine := self._machines.pop(record_id, None)) is not None:
-                self._of_node.get(machine.node, set()).discard(record_id)
+                _discard(self._of_node, machine.node, record_id)
                 for key in machine_keys(machine):
-                    self._by_key.get(key, set()).discard(record_id)
+                    _discard(self._by_key, key, record_id)
             else:
                 touched |= self._forget(record_id)
         self._gone(gone)
@@ -145,14 +147,14 @@ class Joining:
         keys = machine_keys(machine)
         if old is None or machine_keys(old) != keys:
             for key in () if old is None else machine_keys(old):
-                self._by_key.get(key, set()).discard(machine.id)
+                _discard(self._by_key, key, machine.id)
             for key in keys:
                 self._by_key.setdefault(key, set()).add(machine.id)
         node, cluster = joined(machine, self._known, self._clusters.get(machine.pool, ""))
         if machine.node != node or machine.cluster != cluster:
             machine = msgspec.structs.replace(machine, node=node, cluster=cluster)
         if old is not None and old.node != node:
-            self._of_node.get(old.node, set()).discard(machine.id)
+            _discard(self._of_node, old.node, machine.id)
         if node:
             self._of_node.setdefault(node, set()).add(machine.id)
         self._machines[machine.id] = machine
@@ -197,6 +199,15 @@ class Joining:
                 changed.append(self._machines[machine_id])
         if changed:
             self._extras(changed)
+
+
+def _discard(kept: dict[K, set[str]], key: K, value: str) -> None:
+    """Take a value from a key's set, and the set with its last."""
+    values = kept.get(key)
+    if values is not None:
+        values.discard(value)
+        if not values:
+            del kept[key]
 
 
 def _short(host: str) -> str:

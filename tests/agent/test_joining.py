@@ -146,3 +146,18 @@ def test_whatever_comes_in_whatever_order_it_is_as_if_all_had_come_at_once(
             m.id for m in told.records.values() if isinstance(m, Machine) and m.node == node_id
         )
     assert msgspec.to_builtins(list(told.records.values())) is not None
+
+
+def test_what_came_and_went_leaves_nothing_behind() -> None:
+    told = Told()
+    joining = told.joining
+    for number in range(100):
+        remote = instance(f"i-{number}", private_address=f"10.0.0.{number}")
+        one = machine(f"remote-{number}.cloud", instance=f"i-{number}", address=f"10.0.0.{number}")
+        joining.extras([remote])
+        joining.extras([one])
+        joining.node_changed(node(f"remote-{number}", node_id=f"ec2:i-{number}"))
+        assert told.node(one) == (f"ec2:i-{number}", "vc1")
+        joining.gone([remote.id, f"ec2:i-{number}", one.id])
+    left = {name: len(kept) for name, kept in vars(joining).items() if isinstance(kept, dict) and kept}
+    assert left == {}
