@@ -20,6 +20,10 @@ _log = logging.getLogger(__name__)
 KEPT = 64 * 1024
 """Bytes that EC2 keeps, and that are compared with."""
 _ANCHOR = 64
+_LEAST = 16
+"""Bytes that are not in both by chance."""
+_PLACES = 64
+"""Where the anchor is looked for one after the other; a guest that prints the same for ever has thousands."""
 TAIL = 256
 """Bytes that are kept of each over a restart of airboss."""
 
@@ -35,7 +39,9 @@ def news(old: bytes, now: bytes) -> tuple[bytes, bool]:
     if not old or not now:
         return now, False
     start, anchor = 0, now[:_ANCHOR]
-    while (at := old.find(anchor, start)) >= 0:
+    for _ in range(_PLACES):
+        if (at := old.find(anchor, start)) < 0:
+            break
         rest = old[at:]
         if len(now) <= len(rest):
             if rest.startswith(now):
@@ -43,11 +49,35 @@ def news(old: bytes, now: bytes) -> tuple[bytes, bool]:
         elif now.startswith(rest):
             return now[len(rest) :], False
         start = at + 1
+    else:
+        size = _overlap(old, now)
+        return (now[size:], False) if size >= _LEAST else (now, True)
     # The older may end within what would be the anchor.
     for size in range(min(_ANCHOR, len(old), len(now)) - 1, 0, -1):
-        if size >= 16 and old.endswith(now[:size]):
+        if size >= _LEAST and old.endswith(now[:size]):
             return now[size:], False
     return now, True
+
+
+def _overlap(old: bytes, now: bytes) -> int:
+    """How much of the newer's beginning the older holds: all of it anywhere, or else a part at its end.
+
+    Knuth, Morris and Pratt's search: it takes as long as both are, whatever is in them.
+    """
+    borders, size = [0] * len(now), 0
+    for at in range(1, len(now)):
+        while size and now[size] != now[at]:
+            size = borders[size - 1]
+        size += now[size] == now[at]
+        borders[at] = size
+    size = 0
+    for byte in old:
+        while size and now[size] != byte:
+            size = borders[size - 1]
+        size += now[size] == byte
+        if size == len(now):
+            break
+    return size
 
 
 def after(tail: bytes, now: bytes) -> tuple[bytes, bool]:

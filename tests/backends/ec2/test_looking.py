@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -88,6 +89,36 @@ def test_news_of_a_ring_that_moved_on() -> None:
     assert news(text[:5000], text[100:4000]) == (b"", False), "an older answer that comes late"
     assert news(b"", text[:10]) == (text[:10], False)
     assert news(text[:10], b"") == (b"", False)
+
+
+def test_a_guest_that_prints_the_same_for_ever_does_not_keep_airboss_from_its_work() -> None:
+    class Counted(bytes):
+        looks = 0
+
+        def find(self, *args: Any) -> int:
+            self.looks += 1
+            return super().find(*args)
+
+    old = Counted(b"A" * (KEPT - 1) + b"B")
+    for now, expected in (
+        (b"A" * (KEPT - 2) + b"CA", (b"A" * (KEPT - 2) + b"CA", True)),
+        (b"A" * (KEPT - 10) + b"B" + b"A" * 9, (b"A" * 9, False)),
+        (b"A" * 1000 + b"B", (b"", False)),
+    ):
+        old.looks = 0
+        assert news(old, now) == expected
+        assert old.looks < 100
+
+
+@given(st.lists(st.sampled_from([b"a", b"b", b"ab", b"a" * 70]), max_size=80), st.integers(0, 400))
+def test_news_of_what_repeats_itself(parts: list[bytes], at: int) -> None:
+    text = b"".join(parts)
+    old, now = text[:at], text[at // 2 :]
+    new, gap = news(old, now)
+    assert now.endswith(new)
+    if not gap and old:
+        seen = now[: len(now) - len(new)]
+        assert (seen in old) if not new else old.endswith(seen)
 
 
 async def test_a_picture_is_a_jpeg(rig: NewRig) -> None:
