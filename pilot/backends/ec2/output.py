@@ -120,7 +120,14 @@ class OutputWatch:
             for facts in (self._seen, self._at):
                 for gone in [i for i in facts if i not in known]:
                     del facts[gone]
-            if self._watch.source.state != "up" or (turn := self._next()) is None:
+            if self._watch.source.state != "up":
+                continue
+            # What an earlier airboss kept is of instances that are known only once the region has answered.
+            for gone in [i for i in self._tails if i not in known]:
+                del self._tails[gone]
+            self._wanted.intersection_update(known)
+            self._passed.intersection_update(known)
+            if (turn := self._next()) is None:
                 continue
             try:
                 await self.fetch(turn)

@@ -71,6 +71,18 @@ async def test_what_a_serial_console_told_is_not_told_again(rig: NewRig) -> None
     assert r.printed[count:] == [(f"ec2:{instance_id}", b"said later\r\n", False)]
 
 
+async def test_nothing_is_kept_of_the_output_of_instances_that_are_gone(rig: NewRig) -> None:
+    r = await rig(output=True)
+    instance_id = await r.one()
+    output = r.provider._parts[EAST].output
+    output.begin_at({"i-gone": b"its last words"})
+    output.want("i-gone")
+    output._passed.add("i-gone")
+    await until(lambda: r.printed, 10, "printed")
+    await until(lambda: set(output.tails()) == {instance_id}, 20, "forgotten")
+    assert "i-gone" not in output._wanted | output._passed
+
+
 @given(st.binary(max_size=400), st.binary(max_size=400), st.integers(50, 300))
 def test_news_are_what_was_printed_since(before: bytes, more: bytes, kept: int) -> None:
     """However much EC2 keeps: what is given on is the end of what it has, and whole if no gap is said."""
