@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -101,8 +102,11 @@ def restore(history: History, file: _File, now: float) -> None:
 
     A file of another form, of other steps, or older than what is kept is passed over.
     """
-    gap = max(1, round((now - file.time) / file.step)) if file.step > 0 else SAMPLES
-    if file.v != _VERSION or file.step != history.step or gap >= SAMPLES:
+    if file.v != _VERSION or file.step != history.step or not math.isfinite(file.time):
+        return
+    gap = max(1, round((now - file.time) / file.step))
+    # A clock that was set back by a little leaves no gap; a file from far ahead is nonsense.
+    if gap >= SAMPLES or file.time - now >= SAMPLES * file.step:
         return
     sample = round(_loop_time() / history.step)
     history.sample = max(history.sample, sample)

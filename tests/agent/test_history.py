@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from pathlib import Path
 
@@ -296,7 +297,8 @@ async def test_files_that_do_not_fit_are_passed_over() -> None:
         return set(site.history.hosts) | set(site.history.nics)
 
     assert hosts(kept()) == {"h1", "n1/0"}
-    for wrong in (kept(v=2), kept(step=5.0), kept(step=0.0), kept(time=1.0)):
+    odd = [kept(time=time) for time in (math.nan, math.inf, -math.inf, 1e300)]
+    for wrong in (kept(v=2), kept(step=5.0), kept(step=0.0), kept(time=1.0), *odd):
         assert hosts(wrong) == set()
     assert hosts(kept(hosts={"h1": (b"\x01",) * 4})) == {"n1/0"}
     assert hosts(kept(hosts={"h1": (b"\x01", b"", b"", b"", b"")})) == {"n1/0"}
