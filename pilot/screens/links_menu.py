@@ -15,12 +15,14 @@ class LinksMenu(KeyMenu[Link]):
     """The link that is chosen; None if none is."""
 
     def __init__(self, name: str, links: Sequence[Link]) -> None:
-        """From the thing of this name. Links of one kind are told apart by numbers."""
+        """From the thing of this name. Links of one kind are told apart by numbers, as far as these go."""
         items, taken = [], set[str]()
         for link in links:
             key = _KEYS.get(link.what, "")
             if not key or key in taken:
-                key = next(number for number in _NUMBERS if number not in taken)
+                key = next((number for number in _NUMBERS if number not in taken), "")
+            if not key:
+                continue
             taken.add(key)
             items.append(Item(key, link.what, link.name, link))
-        super().__init__(f"From {name} to", items[: len(_NUMBERS)])
+        super().__init__(f"From {name} to", items)

@@ -11,6 +11,8 @@ from pilot.render.natural import natural_key
 
 MOST_NICS = 4
 """Interfaces of one node that are told apart."""
+MOST_USERS = 8
+"""Nodes that use a storage pool's volumes."""
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -32,6 +34,10 @@ def links(record: AnyRecord, records: Mapping[str, AnyRecord]) -> list[Link]:
     if isinstance(record, Host | Network | Pool):
         name = record.name if isinstance(record, Host) else record.host
         found.append(Link("hosts", f"host:{name}", "host", name))
+    if isinstance(record, Pool):
+        users = dict.fromkeys(user for volume in record.volumes for user in volume.nodes)
+        known = [user for id in users if isinstance(user := records.get(id), Node)]
+        found += [Link("nodes", user.id, "used by", user.name or user.domain) for user in known[:MOST_USERS]]
     if isinstance(record, Network):
         vlan = "vlan:" if record.vlan is None else f"vlan:{record.vlan}"
         found.append(Link("vlans", f"{vlan}/{record.host}/{record.name}", "network", record.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pilot.records import AnyRecord, Cluster, Instance, Machine, Network, Nic, Pool, Source
+from pilot.records import AnyRecord, Cluster, Instance, Machine, Network, Nic, Pool, Source, Volume
 from pilot.trees.links import links, named
 from tests.trees.test_outline import NOW, host, node
 
@@ -47,6 +47,9 @@ def test_what_is_a_node_elsewhere_leads_where_the_node_leads() -> None:
 
 def test_what_is_of_a_host_leads_there() -> None:
     assert led(Pool("pool:a/d", "a", "d", "dir")) == [("hosts", "host:a")]
+    volumes = (Volume("a.img", 1, 1, ("id-1", "gone")), Volume("b.img", 1, 1, ("id-1",)))
+    used = Pool("pool:a/d", "a", "d", "dir", volumes=volumes)
+    assert led(used) == [("hosts", "host:a"), ("nodes", "id-1")]
     assert led(Network("net:a/br0", "a", "br0", "bridge", vlan=144)) == [
         ("hosts", "host:a"),
         ("vlans", "vlan:144/a/br0"),
