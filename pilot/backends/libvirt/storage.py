@@ -105,15 +105,20 @@ _STATES = {
 
 
 def _volumes(pool: Any, name: str, used: Users) -> dict[str, tuple[str, int, int]]:
-    listed = {volume.name(): volume for volume in pool.listAllVolumes()}
-    order = sorted(listed, key=lambda one: (not _used_by(used, name, one, listed[one].key()), one))
+    listed = {}
+    for volume in pool.listAllVolumes():
+        # Whoever may write into the pool's folder names its files: bytes that are no text, too.
+        with contextlib.suppress(UnicodeError):
+            listed[volume.name()] = volume, volume.key()
+    order = sorted(listed, key=lambda one: (not _used_by(used, name, one, listed[one][1]), one))
     found = {}
     for number, one in enumerate(order):
+        volume, key = listed[one]
         capacity = allocation = 0
         if number < VOLUMES:
             with contextlib.suppress(libvirt.libvirtError):  # it may go meanwhile
-                _kind, capacity, allocation = listed[one].info()
-        found[one] = (listed[one].key(), capacity // _KIB, allocation // _KIB)
+                _kind, capacity, allocation = volume.info()
+        found[one] = (key, capacity // _KIB, allocation // _KIB)
     return found
 
 

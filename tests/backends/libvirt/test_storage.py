@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -111,3 +112,25 @@ def test_which_pool_a_path_is_in(tmp_path: Path) -> None:
     read = Read("p", volumes={"v": (str(tmp_path), 1, 1), "w": ("/elsewhere", 1, 1)})
     shown = storage.record("h", read, used, 0.0)
     assert {volume.name: volume.nodes for volume in shown.volumes} == {"v": ("n1",), "w": ()}
+
+
+async def test_a_volume_with_a_name_that_is_none_hides_no_others(hosts: Hosts, rig: NewRig) -> None:
+    """A pool is a folder, into which others may put a file of any name."""
+    host = hosts()
+    folder = host.folder / "pool"
+    folder.mkdir()
+    folder.chmod(0o777)
+    for name in (b"bad-\xff\xfe.img", b"good.img"):
+        Path(os.fsdecode(bytes(folder) + b"/" + name)).write_bytes(b"\0" * 4096)
+    connection = libvirt.open(host.uri)
+    made = connection.storagePoolDefineXML(
+        f"<pool type='dir'><name>disks</name><target><path>{folder}</path></target></pool>"
+    )
+    made.create()
+    r = await rig(host, settings=QUICK)
+    disks = f"pool:{host.name}/disks"
+    await until(lambda: pool(r, disks).volumes or None, 20, "its volumes are told")
+    assert [volume.name for volume in pool(r, disks).volumes] == ["good.img"]
+    made.destroy()
+    await until(lambda: pool(r, disks).name and not pool(r, disks).active, 20, "it is looked at still")
+    connection.close()
