@@ -120,9 +120,11 @@ class Calls:
             if not isinstance(page, dict):
                 raise Fault("garbled", "what answered is not AWS, or only half an answer")
             yield page
-            token = str(page.get("NextToken") or "")
+            before, token = token, str(page.get("NextToken") or "")
             if not token:
                 return
+            if token == before:
+                break
         raise Fault("garbled", "what answered is not AWS: it has no end")
 
     def renew(self) -> None:

@@ -107,3 +107,31 @@ async def test_a_certificate_for_another_name_is_not(tmp_path: Path, monkeypatch
 
 def test_certificates_are_read_once() -> None:
     assert trusting(True) is trusting(True)
+
+
+async def test_an_answer_that_goes_round_in_a_circle_ends() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            body = (
+                b'<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+                b"<reservationSet/><nextToken>again</nextToken></DescribeInstancesResponse>"
+            )
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        calls = Calls(Ec2Settings("e", ("us-east-1",), endpoint=f"http://127.0.0.1:{port}"), Bounds())
+        try:
+            pages = calls.pages("us-east-1", "ec2", "describe_instances")
+            await anext(pages)
+            await anext(pages)
+            with pytest.raises(Fault) as caught:
+                await anext(pages)
+        finally:
+            await calls.close()
+    assert (caught.value.kind, caught.value.said) == ("garbled", "what answered is not AWS: it has no end")
