@@ -68,11 +68,22 @@ async def _by_command(
     settings: PoolSettings, bounds: Bounds, machine: Machine, reason: str, undo: bool
 ) -> None:
     name = machine.name.partition(" [")[0]
+    if name.startswith("-"):
+        raise RefusedError(
+            f"{name} is no name of a machine: the command that drains would take it for an option",
+            "Whoever may advertise to the pool can call a machine so: look at it.",
+        )
     words = ["-cancel"] if undo else ["-graceful", "-reason", reason]
-    process = await asyncio.create_subprocess_exec(
-        *settings.drain_command, "-pool", settings.collector, *words, name,
-        stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *settings.drain_command, "-pool", settings.collector, *words, name,
+            stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+    except OSError as error:
+        raise BackendError(
+            f"{_act(undo)} {machine.name} failed: {settings.drain_command[0]}: {error.strerror or error}",
+            "[[pool]] drain_command must be a command that airboss's user can run.",
+        ) from None
     try:
         async with asyncio.timeout(bounds.drain):
             out, _ = await process.communicate()
