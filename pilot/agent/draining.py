@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -21,8 +21,9 @@ from pilot.agent.emptying import Emptying, Machines, Pools
 from pilot.agent.inventory import Inventory
 from pilot.agent.journal import Journal
 from pilot.agent.late import Late
+from pilot.agent.once_empty import OnceEmpty
 from pilot.backends.provider import Acted, Provider
-from pilot.errors import BusyError, DeadlineError, PilotError, RefusedError, StorageError, UnreachableError
+from pilot.errors import BusyError, DeadlineError, RefusedError, StorageError
 from pilot.jobs import doomed, left, would_die
 from pilot.records import Drain, Machine, Node
 from pilot.verbs import BY_ID, Value
@@ -58,10 +59,8 @@ class Drainings:
         self._inventory = inventory
         self._machines = machines
         self._pools = pools
-        self._provider_of = provider_of
-        self._journal = journal
-        self._late = late
-        self._emptying = emptying
+        self._look = emptying.look
+        self._once_empty = OnceEmpty(self._table, machines, pools, provider_of, journal, late, emptying)
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[Acted]] = {}
         self._said: dict[str, str] = {}
@@ -69,13 +68,7 @@ class Drainings:
         self._rows: dict[str, Draining] = {}
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         """Of nodes: who asks and who takes it back at the same time come one after the other."""
-        self._settled: set[str] = set()
-        """Nodes that are being turned off at this moment, or have just been: too late to take that back."""
-        self._forgetting: set[str] = set()
-        """Those of them that have been."""
         self._ending = False
-        self._followed: set[str] = set()
-        """Nodes whose asker still waits, and hears of the end himself."""
 
     async def load(self) -> None:
         """Take up what earlier airbosses had begun.
@@ -94,7 +87,7 @@ class Drainings:
         for node, task in tasks.items():
             # What has been done must be forgotten: the next airboss would do it again. The database has
             # deadlines of its own.
-            if node not in self._forgetting:
+            if node not in self._once_empty.done:
                 task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
 
@@ -179,11 +172,11 @@ class Drainings:
                 f"{plain(row.principal, 80)} has asked for {row.verb} once it is empty, and that goes on",
                 "`pilot undrain` takes it back; then ask again.",
             )
-        self._followed.add(node.id)
+        self._once_empty.followed.add(node.id)
         try:
             while True:
                 progress(self._said.get(node.id, "draining"))
-                done, _ = await asyncio.wait((task,), timeout=self._emptying.look)
+                done, _ = await asyncio.wait((task,), timeout=self._look)
                 if done:
                     if task.cancelled() and self._ending:
                         raise DeadlineError("airboss is ending", "The next one goes on with it.")
@@ -194,7 +187,7 @@ class Drainings:
                         )
                     return task.result()
         finally:
-            self._followed.discard(node.id)
+            self._once_empty.followed.discard(node.id)
 
     async def later(
         self,
@@ -286,8 +279,6 @@ class Drainings:
     def _ended(self, row: Draining, task: asyncio.Task[Acted]) -> None:
         if self._tasks.get(row.node) is task:
             del self._tasks[row.node], self._rows[row.node]
-            self._settled.discard(row.node)
-            self._forgetting.discard(row.node)
             self._said.pop(row.node, None)
             if not self._ending:  # The next airboss goes on with it: nobody is to believe otherwise.
                 self._inventory.drained(row.node, row.cluster, None)
@@ -304,7 +295,7 @@ class Drainings:
         task, row = self._tasks.get(node.id), self._rows.get(node.id)
         if task is None or row is None:
             return False
-        if node.id in self._settled:
+        if task.done() or node.id in self._once_empty.late:
             raise BusyError(
                 f"{plain(node.name, 80)} is being turned off, which was asked for once it is empty",
                 "Look what became of it, and ask again.",
@@ -319,80 +310,4 @@ class Drainings:
         return True
 
     async def _run(self, row: Draining) -> Acted:
-        """Wait until the node is empty, and turn it off."""
-        node = await self._emptying.wait(row, lambda words: self._say(row, words))
-        result = "left alone"
-        acted = Acted("off", "it was off already")
-        try:
-            # What is off can be terminated all the same.
-            off = node is not None and node.state == "off" and row.verb != "power.terminate"
-            if node is None or not off or node.cluster != row.cluster:
-                acted = await self._turn_off(row)
-            result = "off" if BY_ID[row.verb].leads_to == "off" else "done"
-        except RefusedError as error:
-            result = f"refused: {error.message}"
-            raise
-        except PilotError as error:
-            result = f"failed: {error.message}"
-            raise
-        finally:
-            if result != "left alone":
-                await self._forget(row, result)
-        return acted
-
-    async def _forget(self, row: Draining, result: str) -> None:
-        self._settled.add(row.node)
-        self._forgetting.add(row.node)
-        await self._table.remove(row.node)
-        # Its asker's own record says so, while he waits.
-        followed = row.node in self._followed
-        args = {"drain": True, "asked": row.begun}
-        if result.startswith("refused: "):
-            why = result.removeprefix("refused: ")
-            await self._late.refused(
-                row.asker, row.node, row.cluster, row.verb, args, why, journaled=not followed
-            )
-            await self._undrain(row)
-        elif not followed:
-            await self._journal.event(
-                actor="airboss",
-                auth="airboss",
-                verb=row.verb,
-                cluster=row.cluster,
-                targets=[row.node],
-                args={**args, "for": row.principal},
-                result=result,
-            )
-
-    async def _undrain(self, row: Draining) -> None:
-        """Nobody turns it off: it may work again, unless somebody else drained it."""
-        ours: Iterable[Machine] = [
-            machine
-            for machine in self._machines.machines_of(row.node)
-            if machine.draining and machine.drain_reason == row.reason
-        ]
-        for machine in ours:
-            try:
-                await self._pools.drain(machine, "", undo=True)
-            except PilotError as error:
-                _log.warning("%s stays drained: %s", machine.name, error.message)
-
-    async def _turn_off(self, row: Draining) -> Acted:
-        pause = self._emptying.look
-        while True:
-            # Anew at each try: a host may have been away for days.
-            self._late.check(row.asker, row.node, row.cluster, row.verb, row.begun)
-            provider = self._provider_of(row.node)
-            try:
-                if provider is None:
-                    raise UnreachableError(f"no host has the node {row.node} now", "")
-                doing = f"{'its time is up' if self.jobs(row.node) else 'empty'}: {BY_ID[row.verb].doing}"
-                self._say(row, doing)
-                args = BY_ID[row.verb].arguments(msgspec.json.decode(row.args))
-                self._settled.add(row.node)
-                return await provider.act(row.node, row.verb, args, lambda words: self._say(row, words))
-            except (UnreachableError, BusyError, DeadlineError) as error:
-                self._settled.discard(row.node)
-                self._say(row, error.message)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 60.0)
+        return await self._once_empty.run(row, lambda words: self._say(row, words))
