@@ -22,6 +22,7 @@ from pilot.live.opening import Mode
 from pilot.records import Host, Node
 from pilot.screens import acting, cordoning, leaving
 from pilot.screens.activity import ActivityScreen
+from pilot.screens.alerts import Alerts
 from pilot.screens.base import GoneTo, PilotScreen, TabChosen
 from pilot.screens.clusters import ClustersScreen
 from pilot.screens.events import EventsScreen
@@ -101,6 +102,7 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
         self._wall: WallScreen | None = None
         self._explained: PilotError | None = None
         self._warnings = LeaseWarnings(self, cockpit)
+        self._alerts = Alerts(self, cockpit)
 
     def on_mount(self) -> None:
         """Connect once the first frame is on the screen."""
@@ -111,6 +113,7 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
 
     def _connect(self) -> None:
         self.cockpit.sites.start()
+        self._alerts.start()
         if self._first:
             self.post_message(GoneTo(going.Command(self._first)))
         self._look()
@@ -146,6 +149,7 @@ class PilotApp(OrderedKeys[int], OrderlyEnd[int], inherit_bindings=False):
     async def on_unmount(self) -> None:
         """What is held is not sent, and all links end."""
         self._warnings.stop()
+        self._alerts.stop()
         for desk in self.cockpit.desks():
             await desk.activities.close()
         await self.cockpit.sites.close()

@@ -13,6 +13,8 @@ from pilot.key_sequences import KeySequence
 
 ThemeChoice = Literal["auto", "dark", "light", "terminal", "terminal-light"]
 
+Alert = Literal["none", "bell", "desktop"]
+
 Graphics = Literal["auto", "text", "kitty", "blocks"]
 
 MOST_SEQUENCES = 10
@@ -37,6 +39,9 @@ class AppConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     """Lines that each console keeps."""
     bell: bool = True
     """Whether a console's bell rings the terminal's."""
+    alert: Alert = "none"
+    """What is done when something new needs attention at once, which stands still somebody's work: `bell`
+    rings the terminal's, `desktop` asks the terminal for a notification of the desktop."""
     graphics: Graphics = "auto"
     """How nodes' screens (VNC) are drawn: `text`, if it can be read; `kitty`, as pixels by Kitty's protocol,
     also through tmux if that lets it pass; `blocks`, as half blocks. `auto`: as text, else as pixels if the
