@@ -237,6 +237,8 @@ class Drainings:
         if (task := self._tasks.get(node.id)) is not None:
             return task
         machines = self._of(node)
+        for machine in machines:
+            self._pools.need_live(machine.pool)
         row = Draining(
             node.id, node.cluster, "\n".join(machine.id for machine in machines), asker.principal, reason,
             asked_at or self._clock(), asker.key, asker.username, verb, until,

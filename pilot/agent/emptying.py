@@ -40,6 +40,9 @@ class Pools(Protocol):
     def fresh(self, pool: str) -> bool:
         """Whether what is known of a pool's machines is what its collector says now."""
 
+    def need_live(self, pool: str) -> None:
+        """Let pass a pool that is asked itself. RefusedError: only a file of its ads is read."""
+
 
 class Emptying:
     """Waits until nodes are empty. Used on the event loop's thread."""

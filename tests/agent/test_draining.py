@@ -50,6 +50,7 @@ class Site:
         self.entitled = Entitled()
         self.entitled.grant("operator")
         self.now = 1.0
+        self.of_file = False
         self.going = asyncio.Event()
         self.going.set()
         self.begun = asyncio.Event()
@@ -122,6 +123,10 @@ class Site:
 
     def fresh(self, pool: str) -> bool:
         return self.up
+
+    def need_live(self, pool: str) -> None:
+        if self.of_file:
+            raise RefusedError("read from a file of ads", "")
 
     async def act(
         self, node_id: str, verb: str, args: Mapping[str, Value], progress: Callable[[str], None]
@@ -428,3 +433,13 @@ async def test_machines_whose_names_have_spaces_are_turned_off_once_empty(site: 
     await until(lambda: site.acted or None, 20, "off")
     if not legacy:
         await asyncio.wait_for(asking, 20)
+
+
+async def test_a_file_that_says_it_drains_and_is_empty_is_not_believed(site: Site) -> None:
+    """It may be of yesterday."""
+    site.of_file = True
+    site.machine(draining=True)
+    with pytest.raises(RefusedError, match="file of ads"):
+        await asyncio.wait_for(site.off(drain=True), 20)
+    assert not site.acted
+    assert not site.drainings.waits(NODE)

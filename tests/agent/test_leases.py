@@ -120,6 +120,9 @@ class Place:
     def fresh(self, _pool: str) -> bool:
         return True
 
+    def need_live(self, _pool: str) -> None:
+        return
+
     def _happens(self, _node: str, _cluster: str, words: str, tone: HappeningTone) -> None:
         self.happened.append((words, tone))
 

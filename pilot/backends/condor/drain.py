@@ -29,15 +29,20 @@ async def drain(settings: PoolSettings, bounds: Bounds, machine: Machine, reason
     elif settings.admin_token:
         await _by_token(settings, bounds, machine, reason, undo)
     elif settings.file:
-        raise RefusedError(
-            f"pool {settings.name} is read from a file of ads: nothing can be drained by that",
-            "Drain it at the pool itself: `condor_drain`.",
-        )
+        raise of_file(settings)
     else:
         raise RefusedError(
             f"airboss may not drain machines of pool {settings.name}",
             "The site's admin gives it [[pool]] admin_token or drain_command.",
         )
+
+
+def of_file(settings: PoolSettings) -> RefusedError:
+    """Why a machine of a file is not drained, nor waited for."""
+    return RefusedError(
+        f"pool {settings.name} is read from a file of ads: nothing can be drained by that",
+        "Drain it at the pool itself: `condor_drain`.",
+    )
 
 
 async def _by_token(

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 
-from pilot.backends.condor.drain import drain
+from pilot.backends.condor.drain import drain, of_file
 from pilot.backends.condor.pools import PoolWatch
 from pilot.backends.condor.settings import Bounds, PoolSettings
 from pilot.backends.provider import Sink
@@ -66,6 +66,16 @@ class CondorPools:
         """Whether what is known of a pool's machines is what its collector says now."""
         source = self.source(pool)
         return source is not None and source.state == "up"
+
+    def need_live(self, pool: str) -> None:
+        """Let pass a pool that is asked itself.
+
+        Raises:
+            RefusedError: only a file of its ads is read, which may be of yesterday.
+        """
+        settings = self._settings.get(pool)
+        if settings is not None and settings.file:
+            raise of_file(settings)
 
     def watch(self, pool: str) -> PoolWatch:
         """A pool's watch. KeyError if there is no such pool."""
