@@ -107,16 +107,16 @@ class Inventory:
 
     def presence(self, node_id: str, writer: str, watchers: int) -> None:
         """Who is at a node's console now."""
-        self._presence[node_id] = (writer, watchers)
         node = self.records.get(node_id)
-        if isinstance(node, Node):
+        if isinstance(node, Node):  # Those at the console of a node that went leave it afterwards.
+            self._presence[node_id] = (writer, watchers)
             self._put_node(msgspec.structs.replace(node, writer=writer, watchers=watchers))
 
     def recorded(self, node_id: str, recorded: bool) -> None:
         """Whether a node's console is recorded now."""
-        (self._recorded.add if recorded else self._recorded.discard)(node_id)
         node = self.records.get(node_id)
         if isinstance(node, Node):
+            (self._recorded.add if recorded else self._recorded.discard)(node_id)
             self._put_node(msgspec.structs.replace(node, recorded=recorded))
 
     def cordoned(self, cordons: Mapping[str, Cordon]) -> None:
@@ -215,11 +215,17 @@ class Inventory:
         if old == node:
             return
         if isinstance(old, Node) and old.cluster != node.cluster:
-            self._by_cluster.get(old.cluster, {}).pop(node.id, None)
+            self._leave(old)
         self._by_cluster.setdefault(node.cluster, {})[node.id] = node
         self._put(node)
         for told in self.on_node:
             told(node)
+
+    def _leave(self, node: Node) -> None:
+        members = self._by_cluster[node.cluster]
+        members.pop(node.id, None)
+        if not members:
+            del self._by_cluster[node.cluster]
 
     def _put(self, record: AnyRecord) -> None:
         old = self.records.get(record.id)
@@ -230,7 +236,7 @@ class Inventory:
     def _remove(self, record_id: str) -> AnyRecord | None:
         record = self.records.pop(record_id, None)
         if isinstance(record, Node):
-            self._by_cluster.get(record.cluster, {}).pop(record_id, None)
+            self._leave(record)
         if record is not None:
             self._changed(record_id, record, None)
         return record

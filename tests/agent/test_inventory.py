@@ -8,6 +8,7 @@ import msgspec
 
 from pilot.agent.inventory import Inventory, Watcher
 from pilot.records import Cluster, Node, NodeState
+from tests.support.waiting import until
 
 
 def node(number: int, cluster: str = "vc1", state: NodeState = "off") -> Node:
@@ -97,3 +98,25 @@ async def test_clusters_are_replaced_as_a_whole() -> None:
     heard.inventory.clusters([Cluster("cluster:a", name="a"), Cluster("cluster:b", name="b")])
     heard.inventory.clusters([Cluster("cluster:b", name="b", vlan=3)])
     assert list(heard.inventory.records.values()) == [Cluster("cluster:b", name="b", vlan=3)]
+
+
+async def test_nodes_that_came_and_went_leave_nothing_behind() -> None:
+    inventory = Heard().inventory
+
+    def sizes() -> dict[str, int]:
+        return {name: len(kept) for name, kept in vars(inventory).items() if isinstance(kept, dict | set)}
+
+    empty = sizes()
+    for number in range(20):
+        inventory.nodes([node(number, cluster=f"vc{number}")])
+        inventory.presence(f"id-{number}", "ada", 1)
+        inventory.recorded(f"id-{number}", True)
+        inventory.nodes([node(number, cluster=f"other{number}")])
+        inventory.gone([f"id-{number}"])
+        # Those who were at its console are told afterwards, and leave it then.
+        inventory.presence(f"id-{number}", "", 0)
+        inventory.recorded(f"id-{number}", True)
+    await until(lambda: not inventory._pending, 20, "told")
+    assert empty == {
+        name: len(kept) for name, kept in vars(inventory).items() if isinstance(kept, dict | set)
+    }
