@@ -27,6 +27,7 @@ _NODE: dict[str, NodeState] = {
 }
 """A pending instance does not run yet: `on` is what `power.on --wait` waits for."""
 _CHECKS = get_args(Check)
+_MOST = 2**30
 _WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 _REASONS = {
     "Client.UserInitiatedShutdown": "turned off by its users",
@@ -74,6 +75,11 @@ def text(value: object, limit: int = 256) -> str:
     if not isinstance(value, str):
         return ""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value[:limit])
+
+
+def count(value: object) -> int:
+    """How many of something, where that can be; 0 for anything else."""
+    return value if type(value) is int and 0 < value < _MOST else 0
 
 
 def moment(value: object) -> float:
@@ -147,13 +153,11 @@ def events_of(status: Mapping[str, Any]) -> tuple[Event, ...]:
 
 def kind_of(raw: Mapping[str, Any]) -> Kind:
     """An instance type, as DescribeInstanceTypes describes it."""
-    vcpus = table(raw.get("VCpuInfo")).get("DefaultVCpus")
-    memory = table(raw.get("MemoryInfo")).get("SizeInMiB")
+    vcpus = count(table(raw.get("VCpuInfo")).get("DefaultVCpus"))
+    memory = count(table(raw.get("MemoryInfo")).get("SizeInMiB"))
     hypervisor = raw.get("Hypervisor")
     nitro = True if raw.get("BareMetal") is True else None if not hypervisor else hypervisor == "nitro"
-    return Kind(
-        vcpus if isinstance(vcpus, int) else 0, memory * 1024 if isinstance(memory, int) else 0, nitro
-    )
+    return Kind(vcpus, memory * 1024, nitro)
 
 
 def node_id(instance_id: str) -> str:
@@ -215,8 +219,7 @@ def records(
     name, cluster = named.get("Name") or instance_id, named.get(tag, "")
     code, reason = reason_of(raw)
     cpus = table(raw.get("CpuOptions"))
-    cores, threads = cpus.get("CoreCount"), cpus.get("ThreadsPerCore")
-    vcpus = cores * threads if isinstance(cores, int) and isinstance(threads, int) else facts.kind.vcpus
+    vcpus = count(cpus.get("CoreCount")) * count(cpus.get("ThreadsPerCore")) or facts.kind.vcpus
     subnet = text(raw.get("SubnetId"))
     nics = tuple(
         Nic(

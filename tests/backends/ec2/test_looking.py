@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilot.backends.ec2.idle import idle_since
-from pilot.backends.ec2.instances import Facts, reason_of, records
+from pilot.backends.ec2.instances import Facts, kind_of, reason_of, records
 from pilot.backends.ec2.output import KEPT, news
 from pilot.backends.ec2.pins import Pins
 from pilot.backends.ec2.prices import from_table, price_in
@@ -285,3 +285,16 @@ def test_settings_that_will_not_do(change: dict[str, object], key: str) -> None:
     with pytest.raises(KeyProblem) as problem:
         Ec2Settings(**({"name": "demo", "regions": (EAST,)} | change))  # type: ignore[arg-type]
     assert problem.value.key == key
+
+
+def test_figures_that_are_none_do_not_keep_records_from_being_sent() -> None:
+    for odd in (10**30, -4, True, 2**62, "8", None):
+        kind = kind_of({"VCpuInfo": {"DefaultVCpus": odd}, "MemoryInfo": {"SizeInMiB": odd}})
+        raw = {
+            "InstanceId": "i-1", "State": {"Name": "running"},
+            "CpuOptions": {"CoreCount": odd, "ThreadsPerCore": odd},
+        }  # fmt: skip
+        made = records(raw, "a", EAST, "pilot:cluster", Facts(kind=kind), 0.0, None)
+        assert made is not None
+        assert msgspec.msgpack.encode(made)
+        assert (made[0].vcpus, made[0].memory) == (0, 0)
