@@ -75,8 +75,8 @@ class MachinesScreen(TreeScreen):
             column("cpus", "CPUS", self._cpus, 9, right=True, priority=2),
             column("memory", "MEM", self._memory, 14, right=True, priority=3),
             column("load", "LOAD", self._load, 6, right=True, priority=5),
-            column("jobs", "JOBS", self._jobs, 16, weight=1, timed=True, flashes=False, priority=2),
-            column("what", "NODE", self._what, 20, weight=2, priority=4, flashes=False),
+            column("jobs", "JOBS", self._jobs, 18, weight=1, timed=True, flashes=False, priority=2),
+            column("what", "NODE", self._what, 18, weight=2, priority=4, flashes=False),
         ]
 
     def _state(self, entry: Entry, now: float) -> Cell:
@@ -131,6 +131,8 @@ class MachinesScreen(TreeScreen):
             return [Cell(slot.name, "strong"), Cell("  "), cells.job_cell(slot, now)]
         if isinstance(record, Machine):
             return [Cell(record.name, "strong"), Cell("  "), cells.about_cell(record, now)]
+        if isinstance(record, Source):
+            return [Cell(record.name, "strong"), Cell("  "), source_cells.words_cell(record)]
         return ()
 
     def _what(self, entry: Entry, _now: float) -> Cell:
