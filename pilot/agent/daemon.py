@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import math
-import os
 import signal
-import socket
 import sys
 import time
-from collections.abc import Coroutine, Iterator
-from pathlib import Path
+from collections.abc import Coroutine
 from typing import Any, TypeAlias
-
-import asyncssh
 
 from keys import hostkey, sshsig
 from pilot import __version__
@@ -40,9 +34,11 @@ from pilot.agent.journal_stream import JournalStreams
 from pilot.agent.late import Late
 from pilot.agent.leases import Leases
 from pilot.agent.ledger import Ledger
+from pilot.agent.listening import listen_everywhere
 from pilot.agent.metering import serve_metrics
 from pilot.agent.pictures import Pictures
 from pilot.agent.power import Power
+from pilot.agent.process import notify, only_one
 from pilot.agent.providers import Providers
 from pilot.agent.recordings.notary import Notary
 from pilot.agent.recordings.recordings import Recordings
@@ -52,7 +48,7 @@ from pilot.agent.recovery import STARTED, Recovery
 from pilot.agent.registry import Registry
 from pilot.agent.screens.screens import Screens
 from pilot.agent.sending import Sending
-from pilot.agent.server import Doors, listen
+from pilot.agent.server import Doors
 from pilot.agent.service import Service
 from pilot.agent.settings import Settings
 from pilot.agent.shares import Shares
@@ -70,8 +66,6 @@ Ending: TypeAlias = "asyncio.Future[int]"
 """Done once airboss is to end; holds its exit code."""
 RECHECK_SECONDS = 1.0
 """How often connections are held against the entitlements of the moment: keys expire."""
-_CLOSE_SECONDS = 5.0
-_ANY = ("::", "0.0.0.0")  # noqa: S104 - compared with, not bound to
 
 
 def run(settings: Settings) -> int:
@@ -83,27 +77,8 @@ def run(settings: Settings) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    with _only_one(settings.state):
+    with only_one(settings.state):
         return asyncio.run(_serve(settings))
-
-
-@contextlib.contextmanager
-def _only_one(state: Path) -> Iterator[None]:
-    """Hold the state folder: two airbosses would fight over its consoles."""
-    try:
-        state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        lock = (state / "airboss.lock").open("w")
-    except OSError as error:
-        raise ConfigError(f"{state}: {error.strerror}", "airboss's user must own its state folder.") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigError(
-                f"another airboss serves from {state}",
-                "Stop it first, or give this one a [site] state of its own.",
-            ) from None
-        yield
 
 
 async def _serve(settings: Settings) -> int:
@@ -113,9 +88,9 @@ async def _serve(settings: Settings) -> int:
         loop.add_signal_handler(number, _end, ending, 0)
     async with contextlib.AsyncExitStack() as stack:
         await _start(settings, stack, ending)
-        _notify("READY=1")
+        notify("READY=1")
         code = await ending
-        _notify("STOPPING=1")
+        notify("STOPPING=1")
         _log.info("stopping")
     return code
 
@@ -289,7 +264,7 @@ async def _start(settings: Settings, stack: contextlib.AsyncExitStack, ending: E
     _background(stack, _recheck(doors, service), "recheck", ending)
     if settings.metrics.address is not None:
         await serve_metrics(settings.metrics.address, stack, inventory, history, doors, shares, journal)
-    await _listen(settings, doors, host_key, stack)
+    await listen_everywhere(settings, doors, host_key, stack)
     stack.push_async_callback(doors.close)
     _log.info("airboss %s of %s is %s", __version__, settings.site.name, airboss)
 
@@ -337,39 +312,3 @@ def _background(
 
     task.add_done_callback(fell)
     stack.push_async_callback(end)
-
-
-async def _listen(
-    settings: Settings, doors: Doors, host_key: asyncssh.SSHKey, stack: contextlib.AsyncExitStack
-) -> None:
-    bound: set[int] = set()
-    for address in settings.addresses:
-        try:
-            acceptor = await listen(doors, host_key, address.host, address.port)
-        except OSError as error:
-            if address.port in bound and address.host in _ANY:
-                continue  # the other family took both
-            raise ConfigError(
-                f"cannot listen on {address}: {error.strerror or error}",
-                "`pilot-agent check` says who holds the port; [site] listen names another.",
-            ) from None
-        bound.add(address.port)
-        stack.push_async_callback(_close, acceptor)
-        _log.info("listening on %s:%d", address.host, acceptor.get_port())
-
-
-async def _close(acceptor: asyncssh.SSHAcceptor) -> None:
-    acceptor.close()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await acceptor.wait_closed()
-
-
-def _notify(state: str) -> None:
-    """Tell systemd, if it started us (sd_notify's protocol: a datagram to the socket in NOTIFY_SOCKET)."""
-    path = os.environ.get("NOTIFY_SOCKET")
-    if not path:
-        return
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.connect("\0" + path[1:] if path.startswith("@") else path)
-        notify.send(state.encode())
