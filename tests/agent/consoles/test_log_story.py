@@ -15,7 +15,6 @@ from tests.agent.consoles.lines import Lines, node
 from tests.agent.consoles.place import MakeReader, living, restart, turn_on
 from tests.support.waiting import until
 
-
 LATER = 4102444800.0
 """Later than what the files themselves tell: they are of today."""
 
